@@ -1,0 +1,165 @@
+// Package config reads the one YAML file that says how Bestow runs, the
+// environment above it and the command line above that.
+//
+// Everything has a default, so that no file at all works:
+//
+//	cfg, err := config.Load(config.Sources{File: "bestow.yaml"})
+//
+// Paths in the file are relative to the file. An unknown key or a bad value is an
+// error that names the key's path; nothing is guessed and nothing ignored.
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"bestow.dev/internal/tenant"
+)
+
+// Config is a checked configuration. Paths in it are absolute or relative to the
+// working directory, never to the file any more.
+type Config struct {
+	Listen         string         `koanf:"listen"`          // address of the doors
+	PublicURL      string         `koanf:"public-url"`      // empty: https://localhost with the port of Listen
+	Data           string         `koanf:"data"`            // directory of the database, certificates and keys
+	Database       string         `koanf:"database"`        // empty: SQLite in Data; or a postgres:// URL
+	MetricsListen  string         `koanf:"metrics-listen"`  // Prometheus metrics and health; empty: none
+	TrustedProxies []netip.Prefix `koanf:"trusted-proxies"` // whose X-Forwarded-For is believed
+	TLS            TLS            `koanf:"tls"`
+	Log            Log            `koanf:"log"`
+	Tenants        []Tenant       `koanf:"tenants"`
+	Fronts         Fronts         `koanf:"fronts"`
+}
+
+// TLS names the certificate of the doors and the added trust of outgoing calls.
+type TLS struct {
+	CertFile string `koanf:"cert-file"` // empty: a certificate of the local authority in Data
+	KeyFile  string `koanf:"key-file"`
+	CAFile   string `koanf:"ca-file"` // PEM, trusted for outgoing calls beside the system's roots
+}
+
+// Log says how the program speaks to its operator.
+type Log struct {
+	Level  string `koanf:"level"`  // debug, info, warn, error
+	Format string `koanf:"format"` // text, json
+}
+
+// Tenant is one customer of the installation.
+type Tenant struct {
+	Name           string         `koanf:"name"`
+	RelyingParties []RelyingParty `koanf:"relying-parties"`
+	Clients        []Client       `koanf:"clients"`
+}
+
+// RelyingParty is a relying party as the file says it. What is left out has the
+// default of [tenant.RelyingParty].
+type RelyingParty struct {
+	ID                      string        `koanf:"id"`
+	Name                    string        `koanf:"name"`
+	Origins                 []string      `koanf:"origins"` // empty: the public URL's origin where it fits the id, else https://id
+	AllowCrossOrigin        bool          `koanf:"allow-cross-origin"`
+	TopOrigins              []string      `koanf:"top-origins"`
+	ResidentKey             string        `koanf:"resident-key"`
+	UserVerification        string        `koanf:"user-verification"`
+	Attestation             string        `koanf:"attestation"`
+	AttestationTrust        string        `koanf:"attestation-trust"` // record, require
+	AllowedAAGUIDs          []string      `koanf:"allowed-aaguids"`
+	TrustAnchorsFile        string        `koanf:"trust-anchors-file"` // PEM
+	Algorithms              []int32       `koanf:"algorithms"`
+	MaxCredentialsPerUser   int           `koanf:"max-credentials-per-user"`
+	ChallengeLife           time.Duration `koanf:"challenge-life"`
+	Timeout                 time.Duration `koanf:"timeout"`
+	AuthenticatorAttachment string        `koanf:"authenticator-attachment"`
+}
+
+// Client is a caller of the fronts and of our API.
+type Client struct {
+	ID             string         `koanf:"id"`
+	Name           string         `koanf:"name"`
+	Key            string         `koanf:"key"`      // inline only for trying out
+	KeyFile        string         `koanf:"key-file"` // one key a line; more than one while a key is being changed
+	Scopes         []tenant.Scope `koanf:"scopes"`
+	RelyingParties []string       `koanf:"relying-parties"` // empty: all of the tenant
+
+	Keys []string `koanf:"-"` // what Key and KeyFile hold
+}
+
+// Fronts are the doors that are open.
+type Fronts struct {
+	DigitalAccess *DigitalAccess `koanf:"digital-access"`
+	Hermod        *Hermod        `koanf:"hermod"`
+	Conformance   struct {
+		Enabled bool `koanf:"enabled"`
+	} `koanf:"conformance"`
+}
+
+// DigitalAccess opens the Digital Access front.
+type DigitalAccess struct {
+	Tenant       string `koanf:"tenant"`
+	RelyingParty string `koanf:"relying-party"`
+	Prefix       string `koanf:"prefix"` // before /fido and /oauth2; empty: none
+}
+
+// Hermod opens the Smart ID Messaging front. Its keys are those of
+// application.hermod there, in kebab-case or camelCase.
+type Hermod struct {
+	Tenant    string `koanf:"tenant"`
+	URIBase   string `koanf:"uri-base"`
+	PublicURL string `koanf:"public-url"` // empty: <public-url><uri-base>/ms
+	REST      struct {
+		Log            bool `koanf:"log"`
+		HideExceptions bool `koanf:"hide-exceptions"`
+	} `koanf:"rest"`
+	Callback struct {
+		Attempts   int `koanf:"attempts"`    // the first try included
+		RetryDelay int `koanf:"retry-delay"` // seconds
+	} `koanf:"callback"`
+	Swagger struct {
+		Enabled bool `koanf:"enabled"`
+	} `koanf:"swagger"`
+	AllowedClients []HermodClient `koanf:"allowed-clients"`
+}
+
+// HermodClient is an API user of the relay.
+type HermodClient struct {
+	ClientID              string `koanf:"client-id"`
+	Key                   string `koanf:"key"`
+	KeyFile               string `koanf:"key-file"` // one key a line
+	Group                 string `koanf:"group"`
+	CallbackURL           string `koanf:"callback-url"`
+	CallbackBasicAuth     string `koanf:"callback-basic-auth"` // username:password
+	CallbackBasicAuthFile string `koanf:"callback-basic-auth-file"`
+	AttestationKeys       string `koanf:"attestation-keys"` // path of a key set
+	AcceptUnsigned        bool   `koanf:"accept-unsigned"`
+	MatchCode             bool   `koanf:"match-code"`
+
+	Keys           []string `koanf:"-"` // what Key and KeyFile hold
+	AttestationSet []byte   `koanf:"-"` // what AttestationKeys holds
+}
+
+// defaults are the values of a configuration without a file. The lists of tenants
+// and clients have theirs in [Load], because a list that is given replaces it.
+func defaults() map[string]any {
+	return map[string]any{
+		"listen":         "127.0.0.1:8443",
+		"data":           "./bestow-data",
+		"metrics-listen": "127.0.0.1:9090",
+		"log.level":      "info",
+		"log.format":     "text",
+	}
+}
+
+// hermodDefaults are those of the public sample configuration. They count only where
+// the file opens that front.
+func hermodDefaults() map[string]any {
+	return map[string]any{
+		"fronts.hermod.uri-base":             "/hermod/rest",
+		"fronts.hermod.rest.hide-exceptions": true,
+		"fronts.hermod.callback.attempts":    1,
+		"fronts.hermod.callback.retry-delay": 30,
+		"fronts.hermod.swagger.enabled":      true,
+	}
+}
+
+// DefaultTenant is the name of the tenant that exists when the file names none.
+const DefaultTenant = "default"

@@ -1,0 +1,156 @@
+package floors
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "bestow.dev/"
+
+// rooms says for each room which rooms of ours it may import. A room's name is its
+// path below the module; one that ends in "/..." stands for everything below it.
+// "anything" is the roof.
+var rooms = map[string][]string{
+	// Ground floor: protocols.
+	"cose":                {"internal/strictcbor"},
+	"internal/strictjson": {},
+	"internal/strictcbor": {},
+	"internal/fault":      {},
+	"webauthn":            {"cose", "internal/strictjson", "internal/strictcbor"},
+	"ctap":                {"cose", "internal/strictjson", "internal/strictcbor"},
+	"ctap/softkey":        {"ctap"}, // own encoders on purpose: verifier and forger must not share a bug
+	"internal/plugout":    {"cose", "internal/strictjson", "internal/strictcbor"},
+
+	// First floor: the domain.
+	"internal/audit":      {"internal/fault"},
+	"internal/tenant":     {"internal/fault", "internal/audit"},
+	"internal/credential": {"cose", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit"},
+	"internal/relay": {
+		"internal/plugout", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
+	},
+
+	// Side wing.
+	"internal/store": {
+		"cose", "webauthn", "internal/plugout", "internal/audit", "internal/tenant", "internal/credential", "internal/relay", "internal/fault",
+	},
+	"internal/store/...": {"anything"}, // the contract of the store and its tests
+	"internal/outbound":  {"internal/relay", "internal/credential", "internal/tenant", "internal/fault"},
+
+	// Second floor: doors.
+	"internal/web": {"internal/fault", "internal/tenant", "internal/strictjson"},
+	"internal/front/...": {
+		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/fault", "internal/audit",
+		"internal/tenant", "internal/credential", "internal/relay", "internal/web",
+	},
+	"internal/agent":     {"ctap", "webauthn", "internal/plugout", "internal/strictjson"},
+	"internal/agent/...": {"internal/agent", "ctap", "ctap/softkey", "webauthn", "internal/plugout", "internal/strictjson"},
+
+	// Roof.
+	"internal/config":  {"anything"},
+	"internal/localca": {},
+	"internal/wiring":  {"anything"},
+	"internal/demo":    {"anything"},
+	"internal/floors":  {},
+	"cmd/...":          {"anything"},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports"}, args...)...)
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v\n%s", args, err, stderr.String())
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+	return pkgs
+}
+
+// room returns the key in rooms that name belongs to: its own, or the nearest
+// enclosing one that ends in "/...".
+func room(name string) (string, bool) {
+	if _, ok := rooms[name]; ok {
+		return name, true
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if _, ok := rooms[dir+"/..."]; ok {
+			return dir + "/...", true
+		}
+	}
+	return "", false
+}
+
+func allowed(from, to string) bool {
+	may := rooms[from]
+	if slices.Contains(may, "anything") || slices.Contains(may, to) {
+		return true
+	}
+	// A room of several packages may call within one of its own, never a neighbour.
+	return false
+}
+
+func TestImportsGoDown(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		from, ok := room(name)
+		if !ok {
+			t.Errorf("%s has no room in the house; give it one in the table, with a reason in ARCHITECTURE.md", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			to, ours := strings.CutPrefix(imported, module)
+			if ours && !allowed(from, to) {
+				t.Errorf("%s imports %s: up or sideways", name, to)
+			}
+		}
+	}
+}
+
+func TestAgentLinksNoDatabase(t *testing.T) {
+	for _, p := range list(t, "-deps", "./cmd/bestow-agent") {
+		for _, forbidden := range []string{module + "internal/store", "database/sql", "modernc.org/sqlite", "github.com/jackc/pgx"} {
+			if p.ImportPath == forbidden || strings.HasPrefix(p.ImportPath, forbidden+"/") {
+				t.Errorf("cmd/bestow-agent links %s", p.ImportPath)
+			}
+		}
+	}
+}
+
+func TestProtocolsArePure(t *testing.T) {
+	forbidden := []string{"net/http", "database/sql", "log", "log/slog", "os"}
+	for name := range rooms {
+		switch name {
+		case "cose", "webauthn", "ctap", "ctap/softkey", "internal/plugout", "internal/strictjson", "internal/strictcbor":
+		default:
+			continue
+		}
+		for _, p := range list(t, "./"+name) {
+			for _, imported := range p.Imports {
+				if slices.Contains(forbidden, imported) {
+					t.Errorf("%s imports %s; a protocol does no input or output", name, imported)
+				}
+			}
+		}
+	}
+}
