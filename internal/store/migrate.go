@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+)
+
+// migrationFiles are the steps of the schema, one text for both engines.
+//
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// versionTable remembers which steps were taken.
+const versionTable = "schema_version"
+
+// migrate brings the schema up to date. The caller sees to it that no other
+// process does the same.
+func migrate(ctx context.Context, dialect database.Dialect, db *sql.DB) error {
+	steps, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return err
+	}
+	store, err := database.NewStore(dialect, versionTable)
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(database.DialectCustom, db, steps, goose.WithStore(store), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	have, known, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	if have > known {
+		return fmt.Errorf("%w: it is at version %d, this program knows %d", errNewer, have, known)
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+var errNewer = errors.New("the schema is newer than this program")

@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/pressly/goose/v3/database"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteEngine is a SQLite file: one connection that writes, several that read.
+//
+// The journal is a write-ahead log, so that readers and the writer do not wait
+// for each other, and synchronous is FULL: with NORMAL, a commit that was
+// answered may be gone after a power loss.
+type sqliteEngine struct {
+	path    string
+	writers *sql.DB
+	readers *sql.DB
+	writer  *sqliteWriter
+	idle    chan *session // one slot per reader; a nil session is yet to be opened
+}
+
+// writerPatience is how long SQLite itself waits for another process's lock on
+// the writing connection, in milliseconds. It is short because its later waits
+// are long: the writer asks again by itself, and so finds the gap between the
+// commits of a busy process.
+const writerPatience = 10
+
+// readerPatience is the same for readers, which wait only while another process
+// recovers or closes the log.
+const readerPatience = 5000
+
+func openSQLite(ctx context.Context, c Config) (engine, error) {
+	path, err := filepath.Abs(c.SQLite)
+	if err != nil {
+		return nil, err
+	}
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
+	readers := c.Connections
+	if readers <= 0 {
+		readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	e := &sqliteEngine{path: path, idle: make(chan *session, readers)}
+	for range readers {
+		e.idle <- nil
+	}
+	if e.writers, err = sql.Open("sqlite", sqliteDSN(path, writerPatience, "synchronous(FULL)", "journal_size_limit(67108864)")); err != nil {
+		return nil, err
+	}
+	if e.readers, err = sql.Open("sqlite", sqliteDSN(path, readerPatience, "query_only(1)")); err != nil {
+		return nil, err
+	}
+	// The first connection turns the log on, which needs the file for itself.
+	if err := retryBusy(ctx, func() error { return e.writers.PingContext(ctx) }); err != nil {
+		return nil, errors.Join(err, e.writers.Close(), e.readers.Close())
+	}
+	e.writer = newSQLiteWriter(e.writers)
+	return e, nil
+}
+
+// makePrivate makes the file and its directory for their owner alone. SQLite gives
+// the files beside it, the log and its index, the mode of the database.
+func makePrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
+}
+
+// sqliteDSN is the name under which the driver opens path with pragmas set on
+// every connection.
+func sqliteDSN(path string, patience int, pragmas ...string) string {
+	q := url.Values{"_txlock": {"immediate"}}
+	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", patience))
+	q.Add("_pragma", "foreign_keys(1)")
+	if !strings.Contains(strings.Join(pragmas, " "), "query_only") {
+		q.Add("_pragma", "journal_mode(WAL)")
+	}
+	for _, p := range pragmas {
+		q.Add("_pragma", p)
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
+	return u.String()
+}
+
+func (e *sqliteEngine) write(ctx context.Context, fn func(q tx) error) error {
+	return e.writer.do(ctx, fn)
+}
+
+func (e *sqliteEngine) read(ctx context.Context, fn func(q tx) error) error {
+	s, err := e.borrow(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.giveBack(s)
+	return fn(tx{s})
+}
+
+// snapshot reads within a transaction: its first statement fixes what the
+// following ones see.
+func (e *sqliteEngine) snapshot(ctx context.Context, fn func(q tx) error) error {
+	return e.read(ctx, func(q tx) error {
+		if _, err := q.Exec(ctx, "BEGIN DEFERRED"); err != nil {
+			return err
+		}
+		// Not with ctx: it may have ended, the connection stays.
+		defer q.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+		return fn(q)
+	})
+}
+
+func (e *sqliteEngine) borrow(ctx context.Context) (*session, error) {
+	var s *session
+	select {
+	case s = <-e.idle:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s != nil {
+		return s, nil
+	}
+	s, err := newSession(ctx, e.readers)
+	if err != nil {
+		e.idle <- nil
+		return nil, err
+	}
+	return s, nil
+}
+
+func (e *sqliteEngine) giveBack(s *session) {
+	if s.spoilt {
+		s.close()
+		s = nil
+	}
+	e.idle <- s
+}
+
+func (e *sqliteEngine) migrate(ctx context.Context) error {
+	// Two processes that start at once may both find the same migration missing.
+	// The one that comes second fails on what the first has made, and then finds
+	// nothing to do.
+	var err error
+	for range 3 {
+		if err = retryBusy(ctx, func() error { return migrate(ctx, database.DialectSQLite3, e.writers) }); err == nil || !isSQLite(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// carry does nothing: a SQLite file has one server. A change made by another
+// process, such as the command line, is found by those who look again.
+func (e *sqliteEngine) carry(*Hub) {}
+
+func (e *sqliteEngine) ping(ctx context.Context) error {
+	return e.read(ctx, func(q tx) error {
+		var one int
+		return q.QueryRow(ctx, "SELECT 1").Scan(&one)
+	})
+}
+
+func (e *sqliteEngine) close() error {
+	e.writer.close()
+	for range cap(e.idle) {
+		if s := <-e.idle; s != nil {
+			s.close()
+		}
+	}
+	return errors.Join(e.readers.Close(), e.writers.Close())
+}
+
+// fault maps SQLite's result codes. Those not listed are mistakes of ours and stay
+// as they are, which makes them internal.
+func (e *sqliteEngine) fault(err error) error {
+	if known(err) {
+		return err
+	}
+	if isContext(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return ErrUnavailable.Because(err)
+	}
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_FULL:
+		return ErrFull.Because(err)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return ErrBusy.Because(err)
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT,
+		sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL:
+		return ErrUnavailable.Because(err)
+	}
+	return err
+}
+
+// sqliteCode is the primary result code of err, zero if it is none of SQLite's.
+func sqliteCode(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+func isSQLite(err error) bool { return sqliteCode(err) != 0 }
+
+// sqliteUnique reads the columns out of SQLite's text, the only place where they
+// are: "UNIQUE constraint failed: table.first, table.second".
+func sqliteUnique(err error) (violation, bool) {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || (e.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE && e.Code() != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) {
+		return violation{}, false
+	}
+	_, list, _ := strings.Cut(e.Error(), "UNIQUE constraint failed: ")
+	list, _, _ = strings.Cut(list, " (")
+	var v violation
+	for name := range strings.SplitSeq(list, ", ") {
+		table, column, _ := strings.Cut(name, ".")
+		v.table = table
+		v.columns = append(v.columns, column)
+	}
+	return v, true
+}

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"bestow.dev/internal/audit"
+)
+
+// queryer is a connection, pool or transaction of database/sql.
+type queryer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// tx runs statements in a transaction, or on the read pool. It is for one
+// goroutine and for the call it was given to.
+type tx struct{ q queryer }
+
+// Exec runs a statement and returns how many rows it changed.
+func (t tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := t.q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// Query runs a statement that returns rows. The caller closes them before the
+// next statement; collect does.
+func (t tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.q.QueryContext(ctx, query, args...)
+}
+
+// QueryRow runs a statement of which the first row is wanted.
+func (t tx) QueryRow(ctx context.Context, query string, args ...any) row {
+	rows, err := t.q.QueryContext(ctx, query, args...)
+	return row{rows, err}
+}
+
+// row is the first row of a result.
+type row struct {
+	rows *sql.Rows
+	err  error
+}
+
+// Scan copies the row's columns into dest. It returns [sql.ErrNoRows] if there is
+// no row.
+func (r row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return err
+		}
+		return sql.ErrNoRows
+	}
+	if err := r.rows.Scan(dest...); err != nil {
+		return err
+	}
+	return r.rows.Close()
+}
+
+// collect reads all rows through scan and closes them. It takes what Query
+// returned as it is:
+//
+//	rows, err := q.Query(ctx, text, args...)
+//	return collect(rows, err, scanThing)
+func collect[T any](rows *sql.Rows, err error, scan func(rows *sql.Rows) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return all, rows.Close()
+}
+
+// unit is one transaction as the store's methods see it: its statements, what is
+// to be written as its last thing, and what follows its commit.
+type unit struct {
+	db     *DB
+	tx     tx
+	events []audit.Event
+	hooks  []func()
+	depth  int   // of savepoints
+	broken error // a savepoint could not be undone: the whole must not commit
+	ended  bool
+}
+
+// unitKey carries the *unit of the transaction a context is in.
+type unitKey struct{}
+
+var errEnded = errors.New("store: a transaction's context was used after its end")
+
+// unit returns the transaction of this database that ctx is in, or nil.
+func (db *DB) unit(ctx context.Context) *unit {
+	u, _ := ctx.Value(unitKey{}).(*unit)
+	if u == nil || u.db != db {
+		return nil
+	}
+	return u
+}
+
+// InTx runs fn in one transaction: store methods that are called with the context
+// given to fn join it, and all of them are committed together if fn returns nil.
+//
+// A method that fails inside undoes its own changes and no others; fn decides
+// whether its error ends the transaction. A panic ends it. fn may run more than
+// once, so it sets captured variables rather than adding to them; it holds no
+// cryptography, HTTP or waiting, and does not keep its context. Within a
+// transaction InTx is a part of it that can fail alone.
+//
+// Errors: what fn returned, and the faults of this package.
+func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	return db.write(ctx, func(ctx context.Context, _ tx) error { return fn(ctx) })
+}
+
+// write runs fn in the transaction that ctx is in, as a part that can fail alone,
+// or else in one of its own. Package documentation says what fn may do.
+func (db *DB) write(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	if u := db.unit(ctx); u != nil {
+		return u.part(ctx, fn)
+	}
+	var u *unit
+	err := db.engine.write(ctx, func(q tx) error {
+		u = &unit{db: db, tx: q}
+		defer func() { u.ended = true }()
+		inside := context.WithValue(ctx, unitKey{}, u)
+		if err := fn(inside, q); err != nil {
+			return err
+		}
+		return u.finish(inside)
+	})
+	if err != nil {
+		return db.engine.fault(err)
+	}
+	for _, hook := range u.hooks {
+		hook()
+	}
+	return nil
+}
+
+// read runs fn with a connection for reading: in the transaction that ctx is in,
+// or else such that each statement sees all that was committed before it.
+func (db *DB) read(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	if u := db.unit(ctx); u != nil {
+		return u.look(ctx, fn)
+	}
+	return db.engine.fault(db.engine.read(ctx, func(q tx) error { return fn(ctx, q) }))
+}
+
+// snapshot is read for several statements that must see one moment.
+func (db *DB) snapshot(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	if u := db.unit(ctx); u != nil {
+		return u.look(ctx, fn)
+	}
+	return db.engine.fault(db.engine.snapshot(ctx, func(q tx) error { return fn(ctx, q) }))
+}
+
+// onCommit has fn called once the transaction that ctx is in is lasting, by the
+// goroutine that asked for it and before its call returns; at once if ctx is in
+// none. fn is quick: a wake-up, a notification. It is not called after a
+// rollback.
+func (db *DB) onCommit(ctx context.Context, fn func()) {
+	if u := db.unit(ctx); u != nil {
+		u.hooks = append(u.hooks, fn)
+		return
+	}
+	fn()
+}
+
+// part runs fn behind a savepoint, so that its error undoes its own changes,
+// events and hooks only.
+func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	if u.ended {
+		return errEnded
+	}
+	if u.broken != nil {
+		return u.broken
+	}
+	u.depth++
+	defer func() { u.depth-- }()
+	name := fmt.Sprintf("part%d", u.depth)
+	if _, err := u.tx.Exec(ctx, "SAVEPOINT "+name); err != nil {
+		return u.db.engine.fault(err)
+	}
+	events, hooks := len(u.events), len(u.hooks)
+	if err := fn(ctx, u.tx); err != nil {
+		u.events, u.hooks = u.events[:events], u.hooks[:hooks]
+		if undo := u.undo(ctx, name); undo != nil {
+			u.broken = u.db.engine.fault(errors.Join(err, undo))
+			return u.broken
+		}
+		return u.db.engine.fault(err)
+	}
+	if _, err := u.tx.Exec(ctx, "RELEASE SAVEPOINT "+name); err != nil {
+		u.broken = u.db.engine.fault(err)
+		return u.broken
+	}
+	return nil
+}
+
+func (u *unit) undo(ctx context.Context, name string) error {
+	if _, err := u.tx.Exec(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
+		return err
+	}
+	_, err := u.tx.Exec(ctx, "RELEASE SAVEPOINT "+name)
+	return err
+}
+
+// look runs fn inside the transaction, for reading.
+func (u *unit) look(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	if u.ended {
+		return errEnded
+	}
+	return u.db.engine.fault(fn(ctx, u.tx))
+}
+
+// finish does what comes last before COMMIT.
+func (u *unit) finish(ctx context.Context) error {
+	if u.broken != nil {
+		return u.broken
+	}
+	if len(u.events) == 0 {
+		return nil
+	}
+	return writeAudit(ctx, u.tx, u.events)
+}
