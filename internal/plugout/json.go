@@ -1,33 +1,34 @@
 package plugout
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
+
+	"bestow.dev/internal/strictjson"
 )
 
-// decode reads one JSON document of at most limit bytes; members that into does not
-// have are ignored.
-func decode(data []byte, limit int, into any) error { return read(data, limit, into, false) }
+// decode reads one JSON document of at most limit bytes. Members that into does not
+// have are ignored: a later edition may add some.
+func decode(data []byte, limit int, into any) error {
+	return refuseJSON(strictjson.Decode(data, into, strictjson.MaxBytes(limit)))
+}
 
 // decodeKnown is decode for documents whose members are all known.
-func decodeKnown(data []byte, limit int, into any) error { return read(data, limit, into, true) }
+func decodeKnown(data []byte, limit int, into any) error {
+	return refuseJSON(strictjson.Decode(data, into, strictjson.MaxBytes(limit), strictjson.DisallowUnknown()))
+}
 
-func read(data []byte, limit int, into any, known bool) error {
-	if len(data) > limit {
-		return refuse(ReasonTooLarge, "document is larger than %d bytes", limit)
+func refuseJSON(err error) error {
+	if err == nil {
+		return nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if known {
-		dec.DisallowUnknownFields()
-	}
-	if err := dec.Decode(into); err != nil {
+	e, ok := errors.AsType[*strictjson.Error](err)
+	if !ok {
 		return refuse(ReasonMalformed, "not the JSON expected here")
 	}
-	if dec.More() {
-		return refuse(ReasonMalformed, "something follows the JSON document")
+	if e.Reason == strictjson.Size {
+		return refuse(ReasonTooLarge, "document is longer than allowed")
 	}
-	return nil
+	return refuse(ReasonMalformed, "%v", e)
 }
 
 // detail returns the words of a refusal without its reason.

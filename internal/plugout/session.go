@@ -108,7 +108,10 @@ func ParseSessionResponse(body []byte) (*SessionResponse, error) {
 	if r.Expires.IsZero() {
 		return nil, refuse(ReasonMalformed, "session has no expiry")
 	}
-	return &r, checkItems(r.Messages)
+	if err := checkItems(r.Messages); err != nil {
+		return nil, err
+	}
+	return &r, nil
 }
 
 // ParseMessageList reads the list of open messages.
@@ -119,7 +122,10 @@ func ParseMessageList(body []byte) (*MessageList, error) {
 	if err := decode(body, MaxMessageBytes, &l); err != nil {
 		return nil, err
 	}
-	return &l, checkItems(l.Messages)
+	if err := checkItems(l.Messages); err != nil {
+		return nil, err
+	}
+	return &l, nil
 }
 
 func checkItems(items []MessageItem) error {
