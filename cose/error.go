@@ -1,6 +1,9 @@
 package cose
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // ErrSignature reports a signature that does not verify. It says no more: why a
 // signature is wrong is nobody's business.
@@ -41,3 +44,7 @@ func (e *KeyError) Error() string { return "cose: " + e.Detail }
 
 // Unwrap returns the cause.
 func (e *KeyError) Unwrap() error { return e.Err }
+
+func refuse(reason KeyReason, format string, args ...any) *KeyError {
+	return &KeyError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}

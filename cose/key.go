@@ -1,83 +1,181 @@
 package cose
 
-import "crypto"
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"fmt"
 
-// Algorithm is a COSE algorithm number (IANA registry "COSE Algorithms").
-type Algorithm int32
-
-// The algorithms.
-const (
-	ES256   Algorithm = -7
-	EdDSA   Algorithm = -8
-	ESP256  Algorithm = -9
-	Ed25519 Algorithm = -19
-	ES384   Algorithm = -35
-	ES512   Algorithm = -36
-	PS256   Algorithm = -37
-	PS384   Algorithm = -38
-	PS512   Algorithm = -39
-	ES256K  Algorithm = -47
-	MLDSA44 Algorithm = -48
-	MLDSA65 Algorithm = -49
-	MLDSA87 Algorithm = -50
-	ESP384  Algorithm = -51
-	ESP512  Algorithm = -52
-	Ed448   Algorithm = -53
-	RS256   Algorithm = -257
-	RS384   Algorithm = -258
-	RS512   Algorithm = -259
-	RS1     Algorithm = -65535
+	"bestow.dev/internal/strictcbor"
 )
 
-// String returns the registered name, such as "ES256".
-func (a Algorithm) String() string { return "" }
+// Labels that every key has (RFC 9052 §7.1).
+const (
+	labelKty = 1
+	labelAlg = 3
+)
 
-// Supported reports whether this package verifies signatures of a.
-func (a Algorithm) Supported() bool { return false }
-
-// Canonical maps a fully specified algorithm to the older one it equals inside
-// WebAuthn: ESP256, ESP384, ESP512 and Ed25519 to ES256, ES384, ES512 and EdDSA.
-// It returns any other as it is.
-func (a Algorithm) Canonical() Algorithm { return a }
-
-// Hash returns the algorithm's hash function; zero where the message is not hashed
-// first, or the algorithm is not supported.
-func (a Algorithm) Hash() crypto.Hash { return 0 }
-
-// Key is a credential public key that was checked to be usable.
+// Key is a public key that was checked to be usable. It never changes.
 type Key struct {
 	alg    Algorithm
+	scheme *scheme
 	public crypto.PublicKey
 	raw    []byte
 }
 
-// ParseKey reads a COSE key. Its errors are [*KeyError].
-func ParseKey(b []byte) (*Key, error) { return nil, &KeyError{Reason: KeyMalformed} }
-
-// NewKey makes a Key of public, which is an *ecdsa.PublicKey, ed25519.PublicKey or
-// *rsa.PublicKey that fits alg. Its errors are [*KeyError].
-func NewKey(alg Algorithm, public crypto.PublicKey) (*Key, error) {
-	return nil, &KeyError{Reason: KeyMalformed}
+// ParseKey reads a COSE key as attested credential data holds it (WebAuthn Level 3
+// §6.5.1.1): CTAP2 canonical CBOR with kty, alg and the parameters that the key type
+// requires, and nothing else. b is copied.
+//
+// It refuses what could never verify an honest signature: an algorithm that does not
+// fit key type and curve; coordinates not of full length; a compressed point; a point
+// off the curve, at infinity or of small order; an RSA modulus shorter than 2048 or
+// longer than 8192 bits or even; an RSA exponent that is even, below 3 or above
+// 2³¹-1.
+//
+// On failure the key is nil and the error a [*KeyError].
+func ParseKey(b []byte) (*Key, error) {
+	p, err := readParameters(b)
+	if err != nil {
+		return nil, err
+	}
+	s, err := lookup(p.alg)
+	if err != nil {
+		return nil, err
+	}
+	if p.kty != s.family.kty {
+		return nil, refuse(KeyMismatch, "key type %d does not fit %s", p.kty, s.name)
+	}
+	for i, v := range p.values {
+		switch belongs := i < s.family.labels; {
+		case belongs && !v.Exists():
+			return nil, refuse(KeyParameters, "parameter %d is missing", -1-i)
+		case !belongs && v.Exists():
+			return nil, refuse(KeyParameters, "parameter %d is none of this key type", -1-i)
+		}
+	}
+	public, err := s.family.parse(s, p)
+	if err != nil {
+		return nil, err
+	}
+	return &Key{alg: p.alg, scheme: s, public: public, raw: bytes.Clone(b)}, nil
 }
 
-// Algorithm returns the algorithm the key is for, as the key names it.
+// NewKey makes the key of public, which is an *ecdsa.PublicKey, an ed25519.PublicKey or
+// an *rsa.PublicKey, for alg. What [ParseKey] would refuse is refused
+// here with the same [*KeyError].
+func NewKey(alg Algorithm, public crypto.PublicKey) (*Key, error) {
+	s, err := lookup(alg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.family.check(s, public); err != nil {
+		return nil, err
+	}
+	b := appendHead(nil, strictcbor.Map, uint64(2+s.family.labels))
+	b = appendInt(appendInt(b, labelKty), s.family.kty)
+	b = appendInt(appendInt(b, labelAlg), int64(alg))
+	b, err = s.family.encode(b, s, public)
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(b)
+}
+
+// Algorithm returns the algorithm as the key names it: a key for ESP256 says ESP256.
 func (k *Key) Algorithm() Algorithm { return k.alg }
 
-// Public returns the key: *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey.
+// Public returns the key as the standard library has it: *ecdsa.PublicKey,
+// ed25519.PublicKey or *rsa.PublicKey. It must not be changed.
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
-// Bytes returns the COSE encoding, byte for byte as it was parsed.
+// Bytes returns the COSE encoding, byte for byte as it was parsed. It must not be
+// changed.
 func (k *Key) Bytes() []byte { return k.raw }
 
-// SPKI returns the key as a DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7).
-func (k *Key) SPKI() ([]byte, error) { return nil, nil }
+// Equal reports whether public is the same key, whatever algorithm it is for.
+func (k *Key) Equal(public crypto.PublicKey) bool {
+	comparable, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && comparable.Equal(public)
+}
 
-// Verify returns nil if signature is the key's over message, otherwise [ErrSignature].
-func (k *Key) Verify(message, signature []byte) error { return ErrSignature }
+// SPKI returns the key as a DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), the form
+// that browsers give in publicKey.
+func (k *Key) SPKI() ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(k.public)
+	if err != nil {
+		return nil, fmt.Errorf("cose: encode SubjectPublicKeyInfo: %w", err)
+	}
+	return der, nil
+}
 
-// VerifySignature verifies a signature with a key that came another way, such as a
-// certificate's. A key that does not fit alg, or an alg that is not supported, is a
-// [*KeyError]; a signature that does not verify is [ErrSignature].
-func VerifySignature(alg Algorithm, public crypto.PublicKey, message, signature []byte) error {
-	return ErrSignature
+// parameters are the members of a COSE key. values are those of the labels -1, -2
+// and -3, to which each key type gives its own meaning.
+type parameters struct {
+	kty    int64
+	alg    Algorithm
+	values [3]strictcbor.Item
+}
+
+// readParameters reads a COSE key that has no label but those of parameters: private
+// parts, key operations, key ids and compressed forms have no place in a credential
+// key (§6.5.1.1).
+func readParameters(b []byte) (*parameters, *KeyError) {
+	key, cause := strictcbor.Parse(b)
+	if cause != nil {
+		return nil, &KeyError{Reason: KeyMalformed, Detail: "the key is not canonical CBOR", Err: cause}
+	}
+	if key.Kind() != strictcbor.Map {
+		return nil, refuse(KeyMalformed, "the key is no CBOR map")
+	}
+	p := new(parameters)
+	var kty, alg strictcbor.Item
+	for label, value := range key.Entries() {
+		switch n, ok := label.Int(); {
+		case !ok:
+			return nil, refuse(KeyParameters, "a label is no integer")
+		case n == labelKty:
+			kty = value
+		case n == labelAlg:
+			alg = value
+		case n <= -1 && n >= -3:
+			p.values[-1-n] = value
+		default:
+			return nil, refuse(KeyParameters, "parameter %d has no place in a credential key", n)
+		}
+	}
+	var err *KeyError
+	if p.kty, err = integer(kty, "kty"); err != nil {
+		return nil, err
+	}
+	number, err := integer(alg, "alg")
+	if err != nil {
+		return nil, err
+	}
+	if number != int64(Algorithm(number)) {
+		return nil, refuse(KeyUnsupported, "algorithm %d is not supported", number)
+	}
+	p.alg = Algorithm(number)
+	return p, nil
+}
+
+// integer returns the value of an integer parameter, called name in the refusal.
+func integer(value strictcbor.Item, name string) (int64, *KeyError) {
+	if !value.Exists() {
+		return 0, refuse(KeyParameters, "%s is missing", name)
+	}
+	n, ok := value.Int()
+	if !ok {
+		return 0, refuse(KeyParameters, "%s is no integer", name)
+	}
+	return n, nil
+}
+
+// byteString returns the value of a byte string parameter, called name in the refusal.
+func byteString(value strictcbor.Item, name string) ([]byte, *KeyError) {
+	b, ok := value.Bytes()
+	if !ok {
+		return nil, refuse(KeyParameters, "%s is no byte string", name)
+	}
+	return b, nil
 }

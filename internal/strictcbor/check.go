@@ -166,7 +166,7 @@ func (c *checker) pairs(count uint64, depth int) *Error {
 	if unsorted == nil {
 		return nil
 	}
-	if at, found := findDuplicate(Item{c.data[start:c.pos]}); found {
+	if at, found := findDuplicate(c.data[start:c.pos]); found {
 		return fault(Duplicate, start+at, "a map has the same key twice")
 	}
 	return unsorted
@@ -186,11 +186,11 @@ func compareKeys(a, b []byte) int {
 
 // findDuplicate tells at which offset of entries, the checked content of a map, a
 // key stands that stood before.
-func findDuplicate(entries Item) (offset int, found bool) {
+func findDuplicate(entries []byte) (offset int, found bool) {
 	var keys []placed
-	for rest := entries.raw; len(rest) > 0; {
+	for rest := entries; len(rest) > 0; {
 		n := length(rest)
-		keys = append(keys, placed{key: rest[:n], offset: len(entries.raw) - len(rest)})
+		keys = append(keys, placed{key: rest[:n], offset: len(entries) - len(rest)})
 		rest = rest[n:]
 		rest = rest[length(rest):]
 	}
