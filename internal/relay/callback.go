@@ -1,0 +1,219 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// CallbackTimeout is how long one try to deliver a callback may take.
+	CallbackTimeout = 10 * time.Second
+
+	// callbackLease is how long a claim holds: long enough for a try and its
+	// bookkeeping, short enough that the callbacks of a node that died are soon sent
+	// by another.
+	callbackLease = 3 * CallbackTimeout
+
+	// maxCallbacks are under way at a time, of these maxCallbacksPerClient to one
+	// client, so that one that hangs does not keep the others waiting.
+	maxCallbacks          = 32
+	maxCallbacksPerClient = 16
+)
+
+// underway counts the callbacks of this node that are being delivered.
+type underway struct {
+	mu     sync.Mutex
+	total  int
+	by     map[Recipient]int
+	all    sync.WaitGroup
+	landed chan struct{} // told when one is done
+}
+
+// watchCallbacks delivers callbacks as they become due.
+func (s *Service) watchCallbacks(ctx context.Context) {
+	woken, cancel := s.wakeups.Wait(WakeCallbacks)
+	defer cancel()
+	u := &underway{by: make(map[Recipient]int), landed: make(chan struct{}, 1)}
+	defer u.all.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-woken:
+		case <-u.landed:
+		}
+		timer.Reset(s.untilNextCallback(ctx, u))
+	}
+}
+
+// untilNextCallback starts what is due and returns how long to wait.
+func (s *Service) untilNextCallback(ctx context.Context, u *underway) time.Duration {
+	for {
+		n, err := s.startCallbacks(ctx, u)
+		if err != nil {
+			s.complain(ctx, "callbacks could not be claimed", err)
+			return sweepEvery
+		}
+		if n == 0 {
+			break
+		}
+	}
+	next, err := s.store.NextCallback(ctx)
+	if err != nil {
+		s.complain(ctx, "the next callback could not be read", err)
+		return sweepEvery
+	}
+	if wait := next.Sub(s.clock()); !next.IsZero() && wait > 0 && wait < sweepEvery {
+		return wait
+	}
+	return sweepEvery
+}
+
+// startCallbacks claims as many callbacks as there is room for and delivers each in
+// a goroutine of its own. It returns how many it claimed.
+func (s *Service) startCallbacks(ctx context.Context, u *underway) (int, error) {
+	q := ClaimQuery{At: s.clock(), Lease: callbackLease}
+	u.mu.Lock()
+	q.Limit = maxCallbacks - u.total
+	for client, n := range u.by {
+		if n >= maxCallbacksPerClient {
+			q.Not = append(q.Not, client)
+		}
+	}
+	u.mu.Unlock()
+	if q.Limit <= 0 {
+		return 0, nil
+	}
+	claims, err := s.store.ClaimCallbacks(ctx, q)
+	for _, c := range claims {
+		u.start(c, func() { s.deliver(ctx, c) })
+	}
+	return len(claims), err
+}
+
+func (u *underway) start(c Claim, deliver func()) {
+	to := Recipient{c.Tenant, c.Client}
+	u.count(to, 1)
+	u.all.Go(func() {
+		deliver()
+		u.count(to, -1)
+		select {
+		case u.landed <- struct{}{}:
+		default:
+		}
+	})
+}
+
+func (u *underway) count(to Recipient, n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.total += n
+	if u.by[to] += n; u.by[to] == 0 {
+		delete(u.by, to)
+	}
+}
+
+// DeliverDue delivers the callbacks that are due now, and those that become due by
+// it, and returns how many tries that took. [Service.Run] does so by itself.
+func (s *Service) DeliverDue(ctx context.Context) (int, error) {
+	total := 0
+	for {
+		claims, err := s.store.ClaimCallbacks(ctx, ClaimQuery{At: s.clock(), Lease: callbackLease, Limit: maxCallbacks})
+		if err != nil || len(claims) == 0 {
+			return total, err
+		}
+		total += len(claims)
+		var all sync.WaitGroup
+		for _, c := range claims {
+			all.Go(func() { s.deliver(ctx, c) })
+		}
+		all.Wait()
+	}
+}
+
+// deliver tries once to deliver a callback and notes what came of it. It is not cut
+// short when the server stops: a try that has begun may have arrived.
+func (s *Service) deliver(ctx context.Context, claim Claim) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallbackTimeout+callbackLease/3)
+	defer cancel()
+	refusal := s.call(ctx, claim)
+	if err := s.settle(ctx, claim, refusal); err != nil {
+		// The claim runs out and the callback is repeated.
+		s.complain(ctx, "the result of a callback could not be stored", err)
+	}
+}
+
+// call makes the callback.
+func (s *Service) call(ctx context.Context, claim Claim) error {
+	client, ok := s.clients.Client(claim.Tenant, claim.Client)
+	if !ok {
+		return errNoClient
+	}
+	c, err := s.store.Command(ctx, claim.Command)
+	if err != nil {
+		return err
+	}
+	kind, err := KindOf(c.Type)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(s.outcome(c).Document())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, CallbackTimeout)
+	defer cancel()
+	return s.caller.Call(ctx, Call{Client: client, Command: c.ID, Name: kind.Name, Body: body})
+}
+
+// settle stores the result of a try.
+func (s *Service) settle(ctx context.Context, claim Claim, refusal error) error {
+	now := s.clock()
+	tries := claim.Tries + 1
+	e := system(claim.Tenant).Event(now, actionDelivered)
+	e.Ref = claim.Command.String()
+	e.Detail = map[string]string{"client": claim.Client, "tries": strconv.Itoa(tries)}
+	switch {
+	case refusal == nil:
+		return s.store.EndCallback(ctx, claim, e)
+	case tries < s.attempts && refusal != errNoClient:
+		s.log.WarnContext(ctx, "callback failed and will be tried again",
+			"command", claim.Command.String(), "client", claim.Client, "try", tries, "error", refusal)
+		return s.store.DelayCallback(ctx, claim, now.Add(s.retryDelay))
+	}
+	s.log.ErrorContext(ctx, "callback given up; the outcome can be polled",
+		"command", claim.Command.String(), "client", claim.Client, "tries", tries, "error", refusal)
+	e.Action, e.Outcome = actionGivenUp, ErrCallbackFailed.Code
+	return s.store.EndCallback(ctx, claim, e)
+}
+
+// askClients asks every client with a callback URL once whether it takes callbacks,
+// and logs what it says, so that a wrong URL shows at the start.
+func (s *Service) askClients(ctx context.Context) {
+	clients := slices.Collect(s.clients.All())
+	var all sync.WaitGroup
+	for _, c := range clients {
+		if c.CallbackURL == "" {
+			continue
+		}
+		all.Go(func() { s.askClient(ctx, c) })
+	}
+	all.Wait()
+}
+
+func (s *Service) askClient(ctx context.Context, c *Client) {
+	ctx, cancel := context.WithTimeout(ctx, CallbackTimeout)
+	defer cancel()
+	if err := s.caller.Alive(ctx, c); err != nil {
+		s.log.WarnContext(ctx, "client does not take callbacks", "client", c.ID, "error", err)
+		return
+	}
+	s.log.InfoContext(ctx, "client takes callbacks", "client", c.ID)
+}

@@ -1,0 +1,177 @@
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/plugout"
+)
+
+// MaxWrongTokens is how many wrong tokens one address may present within
+// [WrongTokenWindow] before it has to wait.
+const (
+	MaxWrongTokens   = 10
+	WrongTokenWindow = time.Minute
+)
+
+// Redemption is an attempt to open a box.
+type Redemption struct {
+	Box     string // id of the box
+	Token   string // from the link; a secret
+	Client  plugout.Client
+	Address string // the device's network address without port
+}
+
+// LogValue keeps the token out of logs.
+func (r Redemption) LogValue() slog.Value { return slog.StringValue("redemption of box " + r.Box) }
+
+// Desktop is an agent that has opened a box, as it shows itself with every call.
+type Desktop struct {
+	Box     string // id of the box
+	Session string // the session secret
+}
+
+// LogValue keeps the session secret out of logs.
+func (d Desktop) LogValue() slog.Value { return slog.StringValue("desktop at box " + d.Box) }
+
+// OpenSession redeems the token of a link. It works once: a second attempt with
+// the right token means that the link is in other hands too, so it ends the
+// session. A wrong token changes nothing but the patience with its address.
+//
+// Errors: relay.redeem_wrong, relay.redeem_limited; relay.session_gone for a box
+// that is not there, was opened before, or is over.
+func (s *Service) OpenSession(ctx context.Context, r Redemption) (*plugout.SessionResponse, error) {
+	now := s.clock()
+	from, since := network(r.Address), now.Add(-WrongTokenWindow)
+	wrong, err := s.store.WrongTokens(ctx, from, since)
+	if err != nil {
+		return nil, err
+	}
+	if wrong >= MaxWrongTokens {
+		return nil, ErrRedeemLimited
+	}
+	box, err := s.store.Box(ctx, r.Box)
+	if err != nil {
+		return nil, err
+	}
+	if !box.opensWith(r.Token) {
+		if err := s.store.AddWrongToken(ctx, from, now, since); err != nil {
+			return nil, err
+		}
+		return nil, ErrRedeemWrong
+	}
+	if box.Over(now) {
+		return nil, ErrSessionGone
+	}
+	secret := newSessionSecret()
+	desk := Desk{App: r.Client.App, Version: r.Client.Version, OS: r.Client.OS, Address: r.Address}
+	by := device(box)
+	result, err := s.store.Redeem(ctx, &Redeem{
+		Box: box.ID, At: now, SessionHash: hashOf(secret), Desk: desk,
+		Opened: boxEvent(by, now, actionOpened),
+		Twice:  s.redeemedTwice(box, r, now),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if result != RedeemedNow {
+		return nil, ErrSessionGone
+	}
+	_, items, err := s.visible(ctx, Desktop{Box: box.ID, Session: secret})
+	if err != nil {
+		return nil, err
+	}
+	return &plugout.SessionResponse{Session: secret, Expires: box.Expires, Messages: items, MatchCode: box.MatchCode}, nil
+}
+
+// redeemedTwice ends the session of a box whose link was used again. The event
+// tells of the second address as well.
+func (s *Service) redeemedTwice(box *Box, r Redemption, now time.Time) Closing {
+	c := closing(device(box), box.ID, now, actionRedeemedTwice, plugout.StatusSessionEnded)
+	first := c.Closed
+	c.Closed = func(b *Box) audit.Event {
+		e := first(b)
+		e.Detail["second_address"] = r.Address
+		return e
+	}
+	return c
+}
+
+// CloseSession ends a session, as the agent wishes. Commands still open in it are
+// cancelled. A profile box has no end: nothing happens to it.
+//
+// Errors: relay.session_wrong, relay.session_gone.
+func (s *Service) CloseSession(ctx context.Context, d Desktop) error {
+	box, err := s.enter(ctx, d)
+	if err != nil || box.Kind == ProfileBox {
+		return err
+	}
+	shut := closing(device(box), box.ID, s.clock(), actionClosed, plugout.StatusSessionEnded)
+	_, err = s.store.Close(ctx, &shut) // if it was closed meanwhile, that is what is wanted
+	return err
+}
+
+// ConfirmMatch notes that the person at the desk saw the same code in the agent and
+// on the form. Only from then on is a create command shown. Said again it changes
+// nothing.
+//
+// Errors: relay.session_wrong, relay.session_gone.
+func (s *Service) ConfirmMatch(ctx context.Context, d Desktop) error {
+	box, err := s.enter(ctx, d)
+	if err != nil || !box.MatchCode || !box.Confirmed.IsZero() {
+		return err
+	}
+	now := s.clock()
+	_, err = s.store.Confirm(ctx, box.ID, now, boxEvent(device(box), now, actionConfirmed))
+	return err
+}
+
+// enter returns the box that d has opened.
+func (s *Service) enter(ctx context.Context, d Desktop) (*Box, error) {
+	box, err := s.store.Box(ctx, d.Box)
+	if err != nil {
+		return nil, err
+	}
+	return box, s.admit(box, d)
+}
+
+// admit checks that d has opened the box and that it is not over.
+func (s *Service) admit(box *Box, d Desktop) error {
+	switch {
+	case !isHashOf(box.SessionHash, d.Session):
+		return ErrSessionWrong
+	case box.Over(s.clock()):
+		return ErrSessionGone
+	}
+	return nil
+}
+
+// newSessionSecret returns 256 random bits as text.
+func newSessionSecret() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// network returns what wrong tokens are counted by: an IPv4 address, or the /64
+// that an IPv6 address is in, for one desk has a whole /64 to call from.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return a.String()
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return a.String()
+	}
+	return p.String()
+}
