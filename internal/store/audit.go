@@ -3,6 +3,10 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
 
 	"bestow.dev/internal/audit"
 )
@@ -11,23 +15,209 @@ import (
 // ctx is in. They are sealed and inserted right before COMMIT, in the order of
 // the calls: the head of a tenant's chain is held for the shortest time, and
 // after every other row, so that it never is part of a deadlock.
-func appendAudit(ctx context.Context, q tx, events ...audit.Event) error {
+func appendAudit(ctx context.Context, _ tx, events ...audit.Event) error {
 	u, _ := ctx.Value(unitKey{}).(*unit)
-	if u == nil || u.tx != q {
-		return writeAudit(ctx, q, events)
+	if u == nil || u.ended {
+		return errEnded
 	}
 	u.events = append(u.events, events...)
 	return nil
 }
 
-func writeAudit(ctx context.Context, q tx, events []audit.Event) error { return nil }
+// writeAudit gives events their places in the chains and inserts them.
+func writeAudit(ctx context.Context, q tx, events []audit.Event) error {
+	// A tenant's head is moved once, however many events it has. Where there are
+	// several tenants the order of their names keeps two transactions from waiting
+	// for each other.
+	byTenant := make(map[string][]*audit.Event)
+	for i := range events {
+		e := &events[i]
+		byTenant[e.Tenant] = append(byTenant[e.Tenant], e)
+	}
+	for _, tenant := range sortedKeys(byTenant) {
+		if err := writeTrail(ctx, q, tenant, byTenant[tenant]); err != nil {
+			return fmt.Errorf("append audit events: %w", err)
+		}
+	}
+	return nil
+}
+
+func writeTrail(ctx context.Context, q tx, tenant string, events []*audit.Event) error {
+	// The row is locked from here to COMMIT: the next in line sees our head, or, if
+	// we are rolled back, the one we saw.
+	const take = `INSERT INTO audit_head (tenant, seq, hash) VALUES ($1, $2, $3)
+		ON CONFLICT (tenant) DO UPDATE SET seq = audit_head.seq + excluded.seq
+		RETURNING seq, hash`
+	var (
+		last int64
+		head []byte
+		none [sha256.Size]byte
+	)
+	if err := q.QueryRow(ctx, take, tenant, len(events), none[:]).Scan(&last, &head); err != nil {
+		return err
+	}
+	prev, err := digest(head)
+	if err != nil {
+		return err
+	}
+	seq := last - int64(len(events))
+	for _, e := range events {
+		seq++
+		clean(e)
+		e.Seal(seq, prev)
+		if err := insertEvent(ctx, q, e); err != nil {
+			return err
+		}
+		prev = e.Hash
+	}
+	_, err = q.Exec(ctx, "UPDATE audit_head SET hash = $2 WHERE tenant = $1", tenant, prev[:])
+	return err
+}
+
+// clean makes e's texts such that every engine stores them as they are, before they
+// are hashed: PostgreSQL takes neither zero bytes nor what is not UTF-8, and what a
+// client claims about itself may be anything.
+func clean(e *audit.Event) {
+	for _, s := range []*string{
+		&e.Action, &e.Actor.ID, &e.OnBehalfOf, &e.Claimed, &e.Via, &e.Ref,
+		&e.RelyingParty, &e.User, &e.Credential, &e.Outcome,
+	} {
+		*s = cleanText(*s)
+	}
+	var detail map[string]string // a copy: the caller's events may be written again
+	for k, v := range e.Detail {
+		if detail == nil {
+			detail = make(map[string]string, len(e.Detail))
+		}
+		detail[cleanText(k)] = cleanText(v)
+	}
+	e.Detail = detail
+}
+
+func cleanText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+const eventColumns = `tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref,
+	relying_party, user_id, credential, outcome, detail, prev_hash, hash`
+
+func insertEvent(ctx context.Context, q tx, e *audit.Event) error {
+	const insert = `INSERT INTO audit_event (` + eventColumns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+	_, err := q.Exec(ctx, insert, e.Tenant, e.Seq, e.Time.UnixMilli(), e.Action, string(e.Actor.Kind), e.Actor.ID,
+		e.OnBehalfOf, e.Claimed, e.Via, e.Ref, e.RelyingParty, e.User, e.Credential, e.Outcome,
+		asJSON(e.Detail), e.Prev[:], e.Hash[:])
+	return err
+}
+
+func scanEvent(rows *sql.Rows) (audit.Event, error) {
+	var (
+		e          audit.Event
+		prev, hash []byte
+	)
+	err := rows.Scan(&e.Tenant, &e.Seq, scanMS(&e.Time), &e.Action, &e.Actor.Kind, &e.Actor.ID,
+		&e.OnBehalfOf, &e.Claimed, &e.Via, &e.Ref, &e.RelyingParty, &e.User, &e.Credential, &e.Outcome,
+		scanJSON(&e.Detail), &prev, &hash)
+	if err != nil {
+		return audit.Event{}, err
+	}
+	if e.Prev, err = digest(prev); err != nil {
+		return audit.Event{}, err
+	}
+	e.Hash, err = digest(hash)
+	return e, err
+}
+
+func digest(b []byte) (d [sha256.Size]byte, err error) {
+	if len(b) != len(d) {
+		return d, fmt.Errorf("stored hash has %d bytes", len(b))
+	}
+	return [sha256.Size]byte(b), nil
+}
+
+// Bounds of one page of events.
+const (
+	defaultEvents = 100
+	maxEvents     = 1000
+	maxAction     = 100 // characters of a prefix; bounds the number of texts
+)
 
 // AuditEvents implements [audit.Store].
 func (db *DB) AuditEvents(ctx context.Context, query audit.Query) ([]audit.Event, error) {
-	return nil, nil
+	text, args := selectEvents(query)
+	var events []audit.Event
+	err := db.read(ctx, func(ctx context.Context, q tx) error {
+		rows, err := q.Query(ctx, text, args...)
+		events, err = collect(rows, err, scanEvent)
+		return err
+	})
+	return events, err
+}
+
+// selectEvents composes the statement from the parts that query asks for; each part
+// is in or out, so the number of texts is bounded.
+func selectEvents(query audit.Query) (text string, args []any) {
+	where := []string{"tenant = $1"}
+	args = []any{query.Tenant}
+	and := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args))))
+	}
+	order := "seq"
+	switch {
+	case query.Newest && query.After > 0:
+		and("seq < ?", query.After)
+	case !query.Newest:
+		and("seq > ?", query.After)
+	}
+	if query.Newest {
+		order = "seq DESC"
+	}
+	switch {
+	case strings.HasSuffix(query.Action, "."):
+		// The order of texts is the server's affair; their beginning is not.
+		and(fmt.Sprintf("substr(action, 1, %d) = ?", min(len(query.Action), maxAction)), query.Action)
+	case query.Action != "":
+		and("action = ?", query.Action)
+	}
+	if query.User != "" {
+		and("(user_id = ? OR on_behalf_of = ?)", query.User)
+	}
+	if query.Credential != "" {
+		and("credential = ?", query.Credential)
+	}
+	if query.RelyingParty != "" {
+		and("relying_party = ?", query.RelyingParty)
+	}
+	if !query.Since.IsZero() {
+		and("time_ms >= ?", query.Since.UnixMilli())
+	}
+	if !query.Until.IsZero() {
+		and("time_ms < ?", query.Until.UnixMilli())
+	}
+	limit := query.Limit
+	if limit <= 0 {
+		limit = defaultEvents
+	}
+	args = append(args, min(limit, maxEvents))
+	text = fmt.Sprintf("SELECT %s FROM audit_event WHERE %s ORDER BY %s LIMIT $%d",
+		eventColumns, strings.Join(where, " AND "), order, len(args))
+	return text, args
 }
 
 // AuditHead implements [audit.Store].
-func (db *DB) AuditHead(ctx context.Context, tenant string) (int64, [sha256.Size]byte, error) {
-	return 0, [sha256.Size]byte{}, nil
+func (db *DB) AuditHead(ctx context.Context, tenant string) (seq int64, hash [sha256.Size]byte, err error) {
+	err = db.read(ctx, func(ctx context.Context, q tx) error {
+		var head []byte
+		err := q.QueryRow(ctx, "SELECT seq, hash FROM audit_head WHERE tenant = $1", tenant).Scan(&seq, &head)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		hash, err = digest(head)
+		return err
+	})
+	return seq, hash, err
 }

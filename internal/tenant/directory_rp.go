@@ -15,6 +15,9 @@ func (d *Directory) RelyingParty(ctx context.Context, tenantName, id string) (*R
 	if rp := d.fileRPs[key]; rp != nil {
 		return rp, nil
 	}
+	if !validName(tenantName) || !validDomain(id) {
+		return nil, ErrRelyingPartyUnknown
+	}
 	now := d.now()
 	d.mu.Lock()
 	known := d.recent[key]

@@ -1,0 +1,15 @@
+package store_test
+
+import (
+	"testing"
+
+	"bestow.dev/internal/store/pgtest"
+	"bestow.dev/internal/store/storetest"
+)
+
+func TestSQLite(t *testing.T) { storetest.Run(t, storetest.SQLite) }
+
+func TestPostgres(t *testing.T) {
+	pgtest.Need(t)
+	storetest.Run(t, storetest.Postgres)
+}

@@ -1,0 +1,4 @@
+package storetest
+
+// credentialTests are the promises of credential.Store.
+var credentialTests = []test{}

@@ -1,0 +1,4 @@
+package storetest
+
+// relayTests are the promises of relay.Store.
+var relayTests = []test{}

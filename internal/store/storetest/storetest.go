@@ -1,0 +1,82 @@
+// Package storetest is the contract between the domain and its storage: every
+// promise that a Store interface makes is a case here, and every engine has to keep
+// it. A further engine is done when [Run] passes.
+//
+//	func TestSQLite(t *testing.T) { storetest.Run(t, storetest.SQLite) }
+//
+// Tests elsewhere that need a database take [SQLite] or [Postgres].
+package storetest
+
+import (
+	"path/filepath"
+	"testing"
+
+	"bestow.dev/internal/store"
+	"bestow.dev/internal/store/pgtest"
+)
+
+// Open returns an empty database that is closed after the test.
+type Open func(t testing.TB) *store.DB
+
+// test is one promise. It has the database for itself.
+type test struct {
+	name string
+	run  func(t *testing.T, db *store.DB)
+}
+
+// contract holds the promises of each interface; each list stands in the file of
+// its interface.
+var contract = []struct {
+	name  string
+	tests []test
+}{
+	{"transactions", transactionTests},
+	{"audit", auditTests},
+	{"tenant", tenantTests},
+	{"credential", credentialTests},
+	{"relay", relayTests},
+}
+
+// Run checks every promise on the engine that open opens.
+func Run(t *testing.T, open Open) {
+	for _, part := range contract {
+		t.Run(part.name, func(t *testing.T) {
+			for _, c := range part.tests {
+				t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
+			}
+		})
+	}
+}
+
+// SQLite opens a new SQLite file in a temporary directory.
+func SQLite(t testing.TB) *store.DB {
+	t.Helper()
+	return opened(t, store.Config{SQLite: filepath.Join(t.TempDir(), "bestow.db")})
+}
+
+// Postgres opens a new schema on the PostgreSQL server that BESTOW_TEST_POSTGRES
+// names, and skips the test if it names none.
+func Postgres(t testing.TB) *store.DB {
+	t.Helper()
+	return opened(t, store.Config{Postgres: pgtest.URL(t)})
+}
+
+// Each runs fn once per engine, as a subtest.
+func Each(t *testing.T, fn func(t *testing.T, open Open)) {
+	t.Run("sqlite", func(t *testing.T) { fn(t, SQLite) })
+	t.Run("postgres", func(t *testing.T) { fn(t, Postgres) })
+}
+
+func opened(t testing.TB, c store.Config) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return db
+}
