@@ -1,0 +1,134 @@
+package credential
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/fault"
+	"bestow.dev/internal/tenant"
+	"bestow.dev/webauthn"
+)
+
+// Ceremony returns a ceremony that the caller began, by its id or by the caller's
+// own request id at a relying party; [Ceremony.StateAt] says how it stands. It needs
+// fido.provision or fido.authenticate for its relying party. Errors:
+// ceremony.unknown, also for a ceremony that another began.
+func (s *Service) Ceremony(ctx context.Context, by tenant.Authority, ref CeremonyRef) (*Ceremony, error) {
+	ref.Tenant = by.Tenant
+	c, err := s.store.Ceremony(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if !c.MayFinish(by) {
+		return nil, ErrCeremonyUnknown
+	}
+	scope := tenant.ScopeProvision
+	if c.Kind == Authentication {
+		scope = tenant.ScopeAuthenticate
+	}
+	if err := requireUnlessSession(by, scope, c.RelyingParty); err != nil {
+		return nil, hide(err, ErrCeremonyUnknown)
+	}
+	return c, nil
+}
+
+// requireUnlessSession is Require for callers who hold scopes. A browser session
+// holds none: what it may do was judged when it began, and who else it may be for is
+// the ceremony's own question.
+func requireUnlessSession(by tenant.Authority, scope tenant.Scope, rp string) error {
+	if by.Session != "" {
+		return nil
+	}
+	return by.Require(scope, rp)
+}
+
+// acting returns by as it acts for a user: on behalf of them, unless it is them.
+func acting(by tenant.Authority, id UserID) tenant.Authority {
+	if by.Actor.Kind == audit.User && by.Actor.ID == string(id) {
+		return by
+	}
+	return by.For(string(id))
+}
+
+// newCeremony returns an open ceremony with the options as they will be sent.
+func (s *Service) newCeremony(by tenant.Authority, rp string, kind CeremonyKind, challenge []byte, options any, t terms) (*Ceremony, error) {
+	sent, err := json.Marshal(options)
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock()
+	c := &Ceremony{
+		ID: CeremonyID(newID()), Tenant: by.Tenant, RelyingParty: rp, Kind: kind, State: CeremonyOpen,
+		Challenge: sha256.Sum256(challenge), Options: sent, Terms: t.stored,
+		Actor: by.Actor, Session: by.Session, Via: by.Via, Ref: by.Ref,
+		Created: now, Expires: now.Add(t.life),
+	}
+	if by.Session != "" {
+		c.Address = addressKey(by.Address)
+	}
+	return c, nil
+}
+
+// openCeremony stores a ceremony, unless too many are open.
+func (s *Service) openCeremony(ctx context.Context, by tenant.Authority, c *Ceremony, action string) error {
+	if err := s.tenants.enter(ctx, c.Tenant, c.Created); err != nil {
+		return err
+	}
+	caps := Caps{PerUser: max(0, s.limits.CeremoniesPerUser)}
+	if by.Session != "" {
+		caps.PerAddress = max(0, s.limits.CeremoniesPerAddress)
+	}
+	e := acting(by, c.User).Event(c.Created, action)
+	e.RelyingParty, e.User = c.RelyingParty, string(c.User)
+	e.Detail = map[string]string{"ceremony": string(c.ID)}
+	return s.store.OpenCeremony(ctx, c, caps, e)
+}
+
+// refuse closes a ceremony whose answer was refused, with the event that says so,
+// and returns the refusal. What is no refusal but a fault of ours leaves the ceremony
+// open.
+func (s *Service) refuse(ctx context.Context, by tenant.Authority, cer *Ceremony, used *Credential, cause error) error {
+	err := refused(cause)
+	f := fault.From(err)
+	if f.Kind == fault.Internal {
+		return err
+	}
+	now := s.clock()
+	e := by.Event(now, string(cer.Kind)+".refused")
+	e.RelyingParty, e.User, e.Outcome = cer.RelyingParty, string(cer.User), f.Code
+	e.Detail = refusalDetail(cer, cause)
+	if used != nil {
+		e.Credential, e.User = string(used.ID), string(used.User)
+	}
+	// A caller that hangs up has not taken its answer back.
+	ctx = context.WithoutCancel(ctx)
+	failed := Failed{Tenant: cer.Tenant, Ceremony: cer.ID, Outcome: f.Code, At: now}
+	if lost := s.store.FailCeremony(ctx, failed, e); lost != nil {
+		return lost
+	}
+	return err
+}
+
+func refusalDetail(cer *Ceremony, cause error) map[string]string {
+	detail := map[string]string{"ceremony": string(cer.ID)}
+	if v, ok := errors.AsType[*webauthn.VerificationError](cause); ok {
+		detail["step"] = v.Step
+	}
+	if c, ok := errors.AsType[*CounterError](cause); ok {
+		detail["stored"] = strconv.FormatUint(uint64(c.Stored), 10)
+		detail["got"] = strconv.FormatUint(uint64(c.Got), 10)
+	}
+	return detail
+}
+
+// credentialEvent begins the event of something done to, or with, a credential.
+func credentialEvent(by tenant.Authority, now time.Time, action string, c *Credential) audit.Event {
+	e := acting(by, c.User).Event(now, action)
+	e.RelyingParty, e.User, e.Credential = c.RelyingParty, string(c.User), string(c.ID)
+	return e
+}

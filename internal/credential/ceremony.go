@@ -1,0 +1,104 @@
+package credential
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/tenant"
+)
+
+// CeremonyID is our own identifier of a ceremony. It may be shown to callers; it
+// opens nothing.
+type CeremonyID string
+
+// CeremonyKind says what a ceremony is for. A challenge of one kind is unknown to
+// the other.
+type CeremonyKind string
+
+// The kinds of ceremony.
+const (
+	Registration   CeremonyKind = "registration"
+	Authentication CeremonyKind = "authentication"
+)
+
+// CeremonyState is where a ceremony is in its life.
+type CeremonyState string
+
+// The states of a ceremony. Only an open one changes. Expired is never stored: it
+// is an open ceremony whose time has passed.
+const (
+	CeremonyOpen      CeremonyState = "open"
+	CeremonySucceeded CeremonyState = "succeeded"
+	CeremonyFailed    CeremonyState = "failed"
+	CeremonyExpired   CeremonyState = "expired"
+)
+
+// Ceremony is options that were given out and await an answer.
+type Ceremony struct {
+	ID           CeremonyID
+	Tenant       string
+	RelyingParty string
+	Kind         CeremonyKind
+	State        CeremonyState
+	User         UserID            // empty where whoever answers says who they are
+	Challenge    [sha256.Size]byte // SHA-256 of the challenge
+	Options      json.RawMessage   // as sent
+	Terms        Terms
+	RequestID    string // the caller's own id; empty for none
+
+	// Actor and Session are who began it, and who alone may finish it.
+	Actor   audit.Actor
+	Session string
+	Address string // the caller's network address, where it is a browser
+	Via     string
+	Ref     string
+
+	Created time.Time
+	Expires time.Time
+	Ended   time.Time // zero while open
+
+	Outcome    string // code of the refusal, once failed
+	Credential ID     // what it made or was answered with, once succeeded
+}
+
+// Terms are what the one who began a ceremony asked for beside the options: each
+// narrows the policy of the relying party.
+type Terms struct {
+	AAGUIDs []string `json:"aaguids,omitempty"` // models accepted; empty: as the policy says
+	Trusted bool     `json:"trusted,omitempty"` // only a trusted attestation will do
+	Decoy   bool     `json:"decoy,omitempty"`   // for a name that is nobody's: nothing can answer it
+}
+
+// MayFinish reports whether by is who began the ceremony.
+func (c *Ceremony) MayFinish(by tenant.Authority) bool {
+	return c.Tenant == by.Tenant && c.Actor == by.Actor && c.Session == by.Session
+}
+
+// StateAt returns the state as it is at now.
+func (c *Ceremony) StateAt(now time.Time) CeremonyState {
+	if c.State == CeremonyOpen && !now.Before(c.Expires) {
+		return CeremonyExpired
+	}
+	return c.State
+}
+
+// open returns nil if the ceremony may still be finished at now.
+func (c *Ceremony) open(now time.Time) error {
+	switch c.StateAt(now) {
+	case CeremonyOpen:
+		return nil
+	case CeremonyExpired:
+		return ErrCeremonyExpired
+	}
+	return ErrCeremonyUsed
+}
+
+// CeremonyKey finds a ceremony by what its answer carries.
+type CeremonyKey struct {
+	Tenant       string
+	RelyingParty string
+	Kind         CeremonyKind
+	Challenge    [sha256.Size]byte
+}

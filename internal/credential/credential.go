@@ -1,0 +1,104 @@
+package credential
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+
+	"bestow.dev/webauthn"
+)
+
+// ID is our own identifier of a credential. The one its authenticator chose is
+// [Credential.CredentialID].
+type ID string
+
+// Credential is a public key that an authenticator holds the other half of, bound
+// to a user at a relying party.
+type Credential struct {
+	ID           ID
+	Tenant       string
+	RelyingParty string
+	User         UserID
+	UserName     string // the owner's login name now; filled in when read
+
+	CredentialID []byte // chosen by the authenticator; unique at the relying party
+	PublicKey    []byte // COSE_Key as attested
+	Algorithm    int32  // COSE algorithm, such as -7
+	AAGUID       webauthn.AAGUID
+	SignCount    uint32 // 0: the authenticator keeps none
+	Transports   []string
+	Attachment   string // "platform", "cross-platform", or empty where the client did not say
+
+	BackupEligible bool // fixed for the credential's life (§6.1.3)
+	BackupState    bool // as last reported
+	UVInitialized  bool // whether a user verification was ever seen (§4, credential record)
+	Discoverable   Known
+
+	Format          string // attestation statement format, such as "packed"
+	AttestationType string // "none", "self", "basic", "attca", "anonca"
+	Trusted         bool   // the attestation leads to an anchor that was accepted
+	Warnings        []string
+
+	Name      string // what people call it
+	UserAgent string // of the client that registered it, where it was told
+	State     State
+	Reason    string // why it is suspended, in the words of who did it
+	Version   int64  // counts changes, from 1; uses do not count
+
+	Created  time.Time
+	Updated  time.Time
+	LastUsed time.Time // zero: never
+
+	ProvisionedBy string // who registered it: the actor, such as "client:idm"
+	Via           string // the front it came through
+	Ref           string // process, command or request id
+}
+
+// State says whether a credential may be used.
+type State string
+
+// The states of a credential.
+const (
+	Active    State = "active"
+	Suspended State = "suspended"
+)
+
+// Known is a yes or no that may not be known.
+type Known string
+
+// The values of Known.
+const (
+	Unknown Known = ""
+	Yes     Known = "yes"
+	No      Known = "no"
+)
+
+// Descriptor is what option lists say about a credential.
+type Descriptor struct {
+	CredentialID []byte
+	Transports   []string
+}
+
+// Evidence is what an auditor needs to judge a registration again: the answer as
+// received, what it answered, and what was found then.
+type Evidence struct {
+	AttestationObject []byte
+	ClientData        []byte          // clientDataJSON, byte for byte
+	Options           json.RawMessage // creation options as sent
+	Judged            time.Time       // the time certificates were judged at
+
+	Format          string
+	AttestationType string
+	Trusted         bool
+	Anchor          []byte              // SHA-256 of the anchor's DER; nil if none was reached
+	Chain           [][sha256.Size]byte // SHA-256 of each certificate, leaf first
+	Policy          string              // version of the relying party's policy then in force
+	Warnings        []string            // what was let pass
+}
+
+// Limits of what people may call a credential.
+const (
+	maxCredentialNameChars = 64
+	maxReasonChars         = 255
+	maxUserAgentChars      = 512
+)

@@ -1,0 +1,60 @@
+package credential
+
+import (
+	"strings"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/fault"
+	"bestow.dev/internal/tenant"
+)
+
+// requireSomewhere returns nil if by holds scope for at least one relying party.
+// What is then found has still to be one that the grant covers.
+func requireSomewhere(by tenant.Authority, scope tenant.Scope) error {
+	if len(by.RelyingParties) > 0 {
+		return by.Require(scope, by.RelyingParties[0])
+	}
+	return by.Require(scope, "")
+}
+
+// requireUserRead lets whoever may read or change users, or work for one at some
+// relying party, see user records: they are the tenant's, not a relying party's.
+func requireUserRead(by tenant.Authority) error {
+	err := requireSomewhere(by, tenant.ScopeRead)
+	if err != nil && requireSomewhere(by, tenant.ScopeUsersWrite) == nil {
+		return nil
+	}
+	return err
+}
+
+// refuseOwn returns registration.self if by would register a credential for
+// themselves: whoever can do that needs no second person to take over an account,
+// and the trail would name another. The client's word about its operator is not
+// believed, but it is enough to refuse.
+func refuseOwn(by tenant.Authority, u *User) error {
+	name := NameKey(u.Name)
+	switch by.Actor.Kind {
+	case audit.User:
+		if by.Session == "" {
+			return ErrOwnRegistration
+		}
+	case audit.Operator:
+		if NameKey(by.Actor.ID) == name || by.Actor.ID == string(u.ID) {
+			return ErrOwnRegistration
+		}
+	}
+	claimed := strings.TrimSpace(by.Claimed)
+	if claimed != "" && (NameKey(claimed) == name || claimed == string(u.ID)) {
+		return ErrOwnRegistration
+	}
+	return nil
+}
+
+// hide turns the refusal of a right for a relying party into unknown, so that a
+// caller learns nothing about what it has no business with.
+func hide(err error, unknown *fault.Error) error {
+	if err == nil {
+		return nil
+	}
+	return unknown.Because(err)
+}

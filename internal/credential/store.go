@@ -1,0 +1,290 @@
+package credential
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"bestow.dev/internal/audit"
+)
+
+// Store is what a [Service] asks of storage. Each method is one use case: those that
+// change something do it in one transaction, or not at all, together with the audit
+// events given. They join the transaction of the context, if there is one.
+//
+// Methods return the faults of this package where their comments say so. Everything
+// is looked up inside one tenant; what belongs to another tenant does not exist.
+type Store interface {
+	UserStore
+	CeremonyStore
+	CredentialStore
+	EnrolmentStore
+
+	// Purge deletes at most p.Limit ceremonies, sessions and invitations each that
+	// expired before p says, and writes one event, made by event, for each tenant that
+	// lost something. It returns what was deleted in all.
+	Purge(ctx context.Context, p Retention, event func(tenant string, n Purged) audit.Event) (Purged, error)
+
+	// Record writes an event that tells of no change.
+	Record(ctx context.Context, e audit.Event) error
+
+	// AfterCommit calls f once the transaction of ctx is committed, and never if it is
+	// rolled back. Without a transaction it calls f at once. f must return soon.
+	AfterCommit(ctx context.Context, f func())
+
+	// DecoyKey returns the installation's secret for answers about names that are
+	// nobody's. The first call stores fresh; every later one, from any node, returns
+	// what the first stored.
+	DecoyKey(ctx context.Context, fresh []byte) ([]byte, error)
+}
+
+// UserStore keeps users.
+type UserStore interface {
+	// CreateUser stores u. It returns user.exists if its [NameKey] or its handle is
+	// taken in the tenant.
+	CreateUser(ctx context.Context, u *User, e audit.Event) error
+
+	// ImportUsers stores those of rows whose name and handle are free, with their
+	// events, and reports for each row whether it was stored. Rows that clash with
+	// each other count in order: the first is stored.
+	ImportUsers(ctx context.Context, rows []ImportRow) ([]bool, error)
+
+	// ChangeUser sets what change names and returns the user as it is then:
+	// user.unknown, or user.exists where the new name is taken. Locking ends the
+	// user's browser sessions.
+	ChangeUser(ctx context.Context, change UserChange, e audit.Event) (*User, error)
+
+	// User returns a user, or user.unknown.
+	User(ctx context.Context, tenant string, ref UserRef) (*User, error)
+
+	// Users returns the users that q selects, ordered by [NameKey].
+	Users(ctx context.Context, q UserQuery) ([]User, error)
+
+	// PersonRecord returns all that is kept about a user beside the audit trail, or
+	// user.unknown.
+	PersonRecord(ctx context.Context, tenant string, id UserID) (*PersonRecord, error)
+
+	// EraseUser deletes a user and their credentials, evidence, ceremonies,
+	// invitations and sessions, or returns user.unknown. Audit events stay.
+	EraseUser(ctx context.Context, tenant string, id UserID, e audit.Event) error
+}
+
+// ImportRow is a user to store, and the event that tells of it.
+type ImportRow struct {
+	User  *User
+	Event audit.Event
+}
+
+// UserChange says what of a user to set. A nil member leaves things as they are.
+type UserChange struct {
+	Tenant      string
+	ID          UserID
+	Name        *string
+	DisplayName *string
+	Locked      *bool // a user who is locked keeps the time they were locked first
+	At          time.Time
+}
+
+// CeremonyStore keeps ceremonies.
+type CeremonyStore interface {
+	// Account returns a user and the credentials they have at a relying party, the
+	// suspended ones too, oldest first; or user.unknown.
+	Account(ctx context.Context, tenant, rp string, ref UserRef) (*Account, error)
+
+	// OpenCeremony stores an open ceremony. Where it has a user it returns
+	// user.unknown or user.locked if that is how the user now stands; where a count of
+	// ceremonies open at c.Created has reached its cap, ceremony.limit; and
+	// ceremony.request_exists if the request id is taken at the relying party.
+	OpenCeremony(ctx context.Context, c *Ceremony, caps Caps, e audit.Event) error
+
+	// CountOpenCeremonies returns how many ceremonies of a tenant are open at now.
+	CountOpenCeremonies(ctx context.Context, tenant string, now time.Time) (int, error)
+
+	// RegistrationAt returns the registration ceremony with the key and its user, in
+	// one read, whatever its state; or ceremony.unknown.
+	RegistrationAt(ctx context.Context, key CeremonyKey) (*Pending, error)
+
+	// AuthenticationAt returns the authentication ceremony with the key, in one read,
+	// whatever its state, together with the credential that has the credential id at
+	// the relying party and that credential's owner; or ceremony.unknown. Credential
+	// and User are nil where there is no such credential.
+	AuthenticationAt(ctx context.Context, key CeremonyKey, credentialID []byte) (*Pending, error)
+
+	// Ceremony returns a ceremony by its id, or where that is empty by request id, or
+	// ceremony.unknown.
+	Ceremony(ctx context.Context, ref CeremonyRef) (*Ceremony, error)
+
+	// CompleteRegistration lets an open ceremony succeed and stores the credential it
+	// made, with its evidence. It returns, and changes nothing then: ceremony.unknown,
+	// ceremony.used or ceremony.expired; user.unknown or user.locked; credential.exists
+	// if the relying party knows the credential id, whoever's it is; credential.limit if
+	// the user has done.Most credentials at the relying party; session.unknown or
+	// session.registered if done.Session may not register. Of concurrent calls for one
+	// ceremony one succeeds.
+	CompleteRegistration(ctx context.Context, done Registered, e audit.Event) error
+
+	// CompleteAuthentication lets an open ceremony succeed, updates the credential that
+	// answered it and opens the session, if there is one to open, ending the one before
+	// it. It returns, and changes nothing then: ceremony.unknown, ceremony.used or
+	// ceremony.expired; user.locked; credential.unknown or credential.suspended; a
+	// [CounterError] if the stored counter has meanwhile reached the new one and neither
+	// is zero; session.unknown if the session that began it has ended. The stored
+	// counter never goes backwards.
+	CompleteAuthentication(ctx context.Context, done Authenticated, e audit.Event) error
+
+	// FailCeremony closes an open ceremony as failed with outcome as its reason. It
+	// returns ceremony.unknown, ceremony.used or ceremony.expired, and changes nothing
+	// then.
+	FailCeremony(ctx context.Context, f Failed, e audit.Event) error
+}
+
+// Account is a user with their credentials at one relying party.
+type Account struct {
+	User        User
+	Credentials []Credential
+}
+
+// Caps limit how many ceremonies may be open at once; zero is no limit. A store may
+// let ceremonies that are opened in the same instant on different nodes pass a cap.
+type Caps struct {
+	PerUser    int // with the same user, begun by the same actor
+	PerAddress int // begun from the same address
+}
+
+// Pending is a ceremony that an answer came for, with what it takes to judge it.
+type Pending struct {
+	Ceremony   Ceremony
+	User       *User       // registration: the one to register; authentication: the credential's owner
+	Credential *Credential // authentication only
+}
+
+// CeremonyRef finds a ceremony by one of its identifiers.
+type CeremonyRef struct {
+	Tenant       string
+	ID           CeremonyID
+	RelyingParty string // with RequestID
+	RequestID    string
+}
+
+// Registered is a registration to be stored.
+type Registered struct {
+	Ceremony   CeremonyID
+	Credential *Credential
+	Evidence   *Evidence
+	Session    string // the browser session that did it; empty for none
+	Most       int    // credentials the user may have; zero for any number
+	At         time.Time
+}
+
+// Authenticated is a sign-in to be stored.
+type Authenticated struct {
+	Ceremony      CeremonyID
+	Tenant        string
+	Credential    ID
+	SignCount     uint32
+	BackupState   bool
+	UVInitialized bool // set once it is true, never cleared
+	AnyCounter    bool // accept a counter that did not grow; keep the higher one
+	At            time.Time
+
+	Session string   // the browser session that began it; empty for none
+	Open    *Session // the session to open instead; nil for none
+}
+
+// CounterError says that a credential's counter did not grow since it was read.
+type CounterError struct {
+	Stored, Got uint32
+}
+
+// Error returns the text for the log.
+func (e *CounterError) Error() string { return "sign count did not grow" }
+
+// Failed is a refusal to be stored.
+type Failed struct {
+	Tenant   string
+	Ceremony CeremonyID
+	Outcome  string // code
+	At       time.Time
+}
+
+// CredentialStore keeps credentials.
+type CredentialStore interface {
+	// Credential returns a credential, or credential.unknown.
+	Credential(ctx context.Context, tenant string, ref Ref) (*Credential, error)
+
+	// Credentials returns the credentials that q selects, in the order they were made.
+	Credentials(ctx context.Context, q CredentialQuery) ([]Credential, error)
+
+	// Evidence returns what was kept of a credential's registration, or
+	// credential.unknown.
+	Evidence(ctx context.Context, tenant string, id ID) (*Evidence, error)
+
+	// ChangeCredential sets what change names, counts its version up and returns it as
+	// it is then: credential.unknown, or credential.version where change expects
+	// another version. Suspending it ends the sessions that were signed in with it.
+	ChangeCredential(ctx context.Context, change CredentialChange, events []audit.Event) (*Credential, error)
+
+	// DeleteCredential deletes a credential and its evidence, or returns
+	// credential.unknown, and ends the sessions that were signed in with it. Its user
+	// keeps their handle.
+	DeleteCredential(ctx context.Context, tenant string, id ID, e audit.Event) error
+}
+
+// CredentialChange says what of a credential to set. A nil member leaves things as
+// they are.
+type CredentialChange struct {
+	Tenant  string
+	ID      ID
+	Name    *string
+	State   *State
+	Reason  string // with State
+	Version int64  // the version expected; zero: any
+	At      time.Time
+}
+
+// EnrolmentStore keeps invitations and browser sessions.
+type EnrolmentStore interface {
+	// Invite stores an open invitation and cancels the user's earlier open ones at the
+	// relying party. It returns user.unknown or user.locked, and
+	// invitation.additional_needed if the user has a credential there and i is not for
+	// an additional one.
+	Invite(ctx context.Context, i *Invitation, e audit.Event) error
+
+	// InvitationBySecret returns the invitation whose secret has the hash, of whatever
+	// tenant and in whatever state, or invitation.unknown.
+	InvitationBySecret(ctx context.Context, secret [sha256.Size]byte) (*Invitation, error)
+
+	// StartEnrolment spends an open invitation and opens s. It returns
+	// invitation.unknown, .spent, .cancelled or .expired; user.unknown or user.locked;
+	// and invitation.additional_needed where the user got a credential since. Of
+	// concurrent calls for one invitation one succeeds.
+	StartEnrolment(ctx context.Context, s *Session, e audit.Event) error
+
+	// OpenSession opens a session that no invitation stands behind.
+	OpenSession(ctx context.Context, s *Session, e audit.Event) error
+
+	// Session returns a session by its id, whatever its state, with its user's names; or
+	// session.unknown. A session whose user is locked or gone is unknown.
+	Session(ctx context.Context, id string) (*Session, error)
+
+	// EndSession ends a session; to end one that has ended is no fault.
+	EndSession(ctx context.Context, tenant, id string, at time.Time, e audit.Event) error
+}
+
+// Retention says what Purge deletes.
+type Retention struct {
+	Ceremonies  time.Time // ceremonies whose time was over before; zero: none
+	Sessions    time.Time // likewise sessions
+	Invitations time.Time // likewise invitations
+	Limit       int       // of each
+}
+
+// Purged is how much a purge deleted.
+type Purged struct {
+	Ceremonies  int
+	Sessions    int
+	Invitations int
+}
+
+// Total is the sum of the counts.
+func (p Purged) Total() int { return p.Ceremonies + p.Sessions + p.Invitations }
