@@ -1,0 +1,341 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/credential"
+)
+
+var _ credential.Store = (*DB)(nil)
+
+const ceremonyColumns = `y.id, y.tenant, y.relying_party, y.kind, y.state, y.user_id, y.challenge, y.options, y.terms,
+	y.request_id, y.actor_kind, y.actor_id, y.session_id, y.address, y.via, y.ref,
+	y.created_ms, y.expires_ms, y.ended_ms, y.outcome, y.credential`
+
+func ceremonyDest(c *credential.Ceremony) []any {
+	return []any{
+		&c.ID, &c.Tenant, &c.RelyingParty, &c.Kind, &c.State, scanNull(&c.User), scanHash(&c.Challenge),
+		scanText((*[]byte)(&c.Options)), scanJSON(&c.Terms), scanNull(&c.RequestID),
+		&c.Actor.Kind, &c.Actor.ID, &c.Session, &c.Address, &c.Via, &c.Ref,
+		scanMS(&c.Created), scanMS(&c.Expires), scanMS(&c.Ended), &c.Outcome, &c.Credential,
+	}
+}
+
+// Account implements [credential.CeremonyStore].
+func (db *DB) Account(ctx context.Context, tenant, rp string, ref credential.UserRef) (*credential.Account, error) {
+	var a *credential.Account
+	err := db.read(ctx, func(ctx context.Context, q tx) error {
+		u, err := readUser(ctx, q, tenant, ref)
+		if err != nil {
+			return err
+		}
+		a = &credential.Account{User: *u}
+		a.Credentials, err = readCredentials(ctx, q, `c.user_id = $1 AND c.relying_party = $2`, u.ID, rp)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// OpenCeremony implements [credential.CeremonyStore].
+func (db *DB) OpenCeremony(ctx context.Context, c *credential.Ceremony, caps credential.Caps, e audit.Event) error {
+	return db.write(ctx, func(ctx context.Context, q tx) error {
+		if err := mayOpen(ctx, q, c, caps); err != nil {
+			return err
+		}
+		const text = `INSERT INTO ceremony (id, tenant, relying_party, kind, state, user_id, challenge, options, terms,
+			request_id, actor_kind, actor_id, session_id, address, via, ref, created_ms, expires_ms, ended_ms, outcome, credential)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, '', '')`
+		_, err := q.Exec(ctx, text, c.ID, c.Tenant, c.RelyingParty, c.Kind, c.State, null(c.User), c.Challenge[:],
+			string(c.Options), asJSON(c.Terms), null(c.RequestID), c.Actor.Kind, c.Actor.ID, c.Session, c.Address,
+			c.Via, c.Ref, ms(c.Created), ms(c.Expires))
+		if isUnique(err, "ceremony", "tenant", "relying_party", "request_id") {
+			return credential.ErrRequestExists
+		}
+		if err != nil {
+			return err
+		}
+		return appendAudit(ctx, q, e)
+	})
+}
+
+// mayOpen judges the user and the caps of a ceremony to be opened.
+func mayOpen(ctx context.Context, q tx, c *credential.Ceremony, caps credential.Caps) error {
+	if c.User != "" {
+		const text = `SELECT u.locked_ms, (SELECT count(*) FROM ceremony y WHERE y.user_id = u.id AND y.state = 'open'
+			AND y.expires_ms > $3 AND y.actor_kind = $4 AND y.actor_id = $5) FROM users u WHERE u.id = $1 AND u.tenant = $2`
+		var locked int64
+		var open int
+		err := q.QueryRow(ctx, text, c.User, c.Tenant, ms(c.Created), c.Actor.Kind, c.Actor.ID).Scan(&locked, &open)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return credential.ErrUserUnknown
+		case err != nil:
+			return err
+		case locked != 0:
+			return credential.ErrUserLocked
+		case caps.PerUser > 0 && open >= caps.PerUser:
+			return credential.ErrCeremonyLimit
+		}
+	}
+	if c.Address != "" && caps.PerAddress > 0 {
+		const text = `SELECT count(*) FROM ceremony
+			WHERE address = $1 AND address <> '' AND expires_ms > $2 AND tenant = $3 AND state = 'open'`
+		var open int
+		if err := q.QueryRow(ctx, text, c.Address, ms(c.Created), c.Tenant).Scan(&open); err != nil {
+			return err
+		}
+		if open >= caps.PerAddress {
+			return credential.ErrCeremonyLimit
+		}
+	}
+	return nil
+}
+
+// CountOpenCeremonies implements [credential.CeremonyStore].
+func (db *DB) CountOpenCeremonies(ctx context.Context, tenant string, now time.Time) (int, error) {
+	var n int
+	err := db.read(ctx, func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, `SELECT count(*) FROM ceremony WHERE tenant = $1 AND expires_ms > $2 AND state = 'open'`,
+			tenant, ms(now)).Scan(&n)
+	})
+	return n, err
+}
+
+// RegistrationAt implements [credential.CeremonyStore].
+func (db *DB) RegistrationAt(ctx context.Context, key credential.CeremonyKey) (*credential.Pending, error) {
+	const text = `SELECT ` + ceremonyColumns + `, ` + userColumns + ` FROM ceremony y JOIN users u ON u.id = y.user_id
+		WHERE y.tenant = $1 AND y.relying_party = $2 AND y.kind = $3 AND y.challenge = $4`
+	p := &credential.Pending{User: new(credential.User)}
+	err := db.read(ctx, func(ctx context.Context, q tx) error {
+		err := q.QueryRow(ctx, text, key.Tenant, key.RelyingParty, key.Kind, key.Challenge[:]).
+			Scan(append(ceremonyDest(&p.Ceremony), userDest(p.User)...)...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return credential.ErrCeremonyUnknown
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// AuthenticationAt implements [credential.CeremonyStore].
+func (db *DB) AuthenticationAt(ctx context.Context, key credential.CeremonyKey, credentialID []byte) (*credential.Pending, error) {
+	const found = `SELECT ` + ceremonyColumns + `, ` + credentialColumns + `, ` + userColumns + ` FROM ceremony y
+		JOIN credential c ON c.tenant = y.tenant AND c.relying_party = y.relying_party AND c.credential_id = $5
+		JOIN users u ON u.id = c.user_id
+		WHERE y.tenant = $1 AND y.relying_party = $2 AND y.kind = $3 AND y.challenge = $4`
+	const alone = `SELECT ` + ceremonyColumns + ` FROM ceremony y
+		WHERE y.tenant = $1 AND y.relying_party = $2 AND y.kind = $3 AND y.challenge = $4`
+	p := &credential.Pending{User: new(credential.User), Credential: new(credential.Credential)}
+	err := db.read(ctx, func(ctx context.Context, q tx) error {
+		dest := append(ceremonyDest(&p.Ceremony), credentialDest(p.Credential)...)
+		err := q.QueryRow(ctx, found, key.Tenant, key.RelyingParty, key.Kind, key.Challenge[:], credentialID).
+			Scan(append(dest, userDest(p.User)...)...)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		// The rare case: nobody has the credential, or there is no such ceremony.
+		p.User, p.Credential = nil, nil
+		err = q.QueryRow(ctx, alone, key.Tenant, key.RelyingParty, key.Kind, key.Challenge[:]).Scan(ceremonyDest(&p.Ceremony)...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return credential.ErrCeremonyUnknown
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Ceremony implements [credential.CeremonyStore].
+func (db *DB) Ceremony(ctx context.Context, ref credential.CeremonyRef) (*credential.Ceremony, error) {
+	text := `SELECT ` + ceremonyColumns + ` FROM ceremony y WHERE y.tenant = $1 AND y.id = $2`
+	args := []any{ref.Tenant, ref.ID}
+	if ref.ID == "" {
+		text = `SELECT ` + ceremonyColumns + ` FROM ceremony y
+			WHERE y.tenant = $1 AND y.relying_party = $2 AND y.request_id = $3 AND y.request_id IS NOT NULL`
+		args = []any{ref.Tenant, ref.RelyingParty, ref.RequestID}
+	}
+	c := new(credential.Ceremony)
+	err := db.read(ctx, func(ctx context.Context, q tx) error {
+		err := q.QueryRow(ctx, text, args...).Scan(ceremonyDest(c)...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return credential.ErrCeremonyUnknown
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// CompleteRegistration implements [credential.CeremonyStore].
+func (db *DB) CompleteRegistration(ctx context.Context, done credential.Registered, e audit.Event) error {
+	c := done.Credential
+	return db.write(ctx, func(ctx context.Context, q tx) error {
+		// This holds the user's row, so that of two registrations the second counts
+		// what the first has stored.
+		if err := holdUser(ctx, q, c.Tenant, c.User); err != nil {
+			return err
+		}
+		if err := endCeremony(ctx, q, c.Tenant, done.Ceremony, done.At, credential.CeremonySucceeded, "", c.ID); err != nil {
+			return err
+		}
+		if done.Session != "" {
+			if err := markRegistered(ctx, q, done); err != nil {
+				return err
+			}
+		}
+		if err := insertCredential(ctx, q, c, done.Most); err != nil {
+			return err
+		}
+		if err := insertEvidence(ctx, q, c, done.Evidence); err != nil {
+			return err
+		}
+		return appendAudit(ctx, q, e)
+	})
+}
+
+// holdUser keeps others from changing the user until the end of the transaction.
+// Errors: user.unknown, user.locked.
+func holdUser(ctx context.Context, q tx, tenant string, id credential.UserID) error {
+	const text = `UPDATE users SET updated_ms = updated_ms WHERE id = $1 AND tenant = $2 AND locked_ms = 0`
+	n, err := q.Exec(ctx, text, id, tenant)
+	if err != nil || n == 1 {
+		return err
+	}
+	if _, err := readUser(ctx, q, tenant, credential.ByID(id)); err != nil {
+		return err
+	}
+	return credential.ErrUserLocked
+}
+
+// endCeremony takes a ceremony that is open at the time out of that state. Whoever
+// gets nil is the only one who ever does.
+func endCeremony(ctx context.Context, q tx, tenant string, id credential.CeremonyID, at time.Time, state credential.CeremonyState, outcome string, made credential.ID) error {
+	const text = `UPDATE ceremony SET state = $3, ended_ms = $4, outcome = $5, credential = $6
+		WHERE id = $1 AND tenant = $2 AND state = 'open' AND expires_ms > $4`
+	n, err := q.Exec(ctx, text, id, tenant, state, ms(at), outcome, made)
+	if err != nil || n == 1 {
+		return err
+	}
+	var now credential.CeremonyState
+	err = q.QueryRow(ctx, `SELECT state FROM ceremony WHERE id = $1 AND tenant = $2`, id, tenant).Scan(&now)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return credential.ErrCeremonyUnknown
+	case err != nil:
+		return err
+	case now == credential.CeremonyOpen:
+		return credential.ErrCeremonyExpired
+	}
+	return credential.ErrCeremonyUsed
+}
+
+// CompleteAuthentication implements [credential.CeremonyStore].
+func (db *DB) CompleteAuthentication(ctx context.Context, done credential.Authenticated, e audit.Event) error {
+	return db.write(ctx, func(ctx context.Context, q tx) error {
+		if err := useCredential(ctx, q, done); err != nil {
+			return err
+		}
+		if err := endCeremony(ctx, q, done.Tenant, done.Ceremony, done.At, credential.CeremonySucceeded, "", done.Credential); err != nil {
+			return err
+		}
+		if done.Session != "" {
+			if err := endLiveSession(ctx, q, done); err != nil {
+				return err
+			}
+		}
+		if done.Open != nil {
+			if err := insertSession(ctx, q, done.Open); err != nil {
+				return err
+			}
+		}
+		return appendAudit(ctx, q, e)
+	})
+}
+
+// useCredential notes a use, if the credential, its owner and its counter allow it.
+func useCredential(ctx context.Context, q tx, done credential.Authenticated) error {
+	const text = `UPDATE credential SET
+			sign_count = CASE WHEN sign_count < $3 THEN $3 ELSE sign_count END,
+			backup_state = $4, uv_initialized = uv_initialized OR $5, last_used_ms = $6
+		WHERE tenant = $1 AND id = $2 AND state = 'active'
+			AND ($7 OR sign_count < $3 OR ($3 = 0 AND sign_count = 0))
+			AND EXISTS (SELECT 1 FROM users u WHERE u.id = credential.user_id AND u.locked_ms = 0)`
+	n, err := q.Exec(ctx, text, done.Tenant, done.Credential, int64(done.SignCount),
+		done.BackupState, done.UVInitialized, ms(done.At), done.AnyCounter)
+	if err != nil || n == 1 {
+		return err
+	}
+	var state credential.State
+	var count, locked int64
+	err = q.QueryRow(ctx, `SELECT c.state, c.sign_count, u.locked_ms FROM credential c JOIN users u ON u.id = c.user_id
+		WHERE c.tenant = $1 AND c.id = $2`, done.Tenant, done.Credential).Scan(&state, &count, &locked)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return credential.ErrCredentialUnknown
+	case err != nil:
+		return err
+	case locked != 0:
+		return credential.ErrUserLocked
+	case state != credential.Active:
+		return credential.ErrCredentialSuspended
+	}
+	return &credential.CounterError{Stored: uint32(count), Got: done.SignCount}
+}
+
+// FailCeremony implements [credential.CeremonyStore].
+func (db *DB) FailCeremony(ctx context.Context, f credential.Failed, e audit.Event) error {
+	return db.write(ctx, func(ctx context.Context, q tx) error {
+		if err := endCeremony(ctx, q, f.Tenant, f.Ceremony, f.At, credential.CeremonyFailed, f.Outcome, ""); err != nil {
+			return err
+		}
+		return appendAudit(ctx, q, e)
+	})
+}
+
+// scanText scans a TEXT column into bytes.
+func scanText(b *[]byte) sql.Scanner { return &textColumn{b} }
+
+type textColumn struct{ b *[]byte }
+
+// Scan implements [sql.Scanner].
+func (c *textColumn) Scan(src any) error {
+	switch v := src.(type) {
+	case string:
+		*c.b = []byte(v)
+	case []byte:
+		*c.b = append([]byte(nil), v...)
+	default:
+		return fmt.Errorf("column of text holds %T", src)
+	}
+	return nil
+}
+
+// scanHash scans a column of 32 bytes.
+func scanHash(h *[32]byte) sql.Scanner { return &hashColumn{h} }
+
+type hashColumn struct{ h *[32]byte }
+
+// Scan implements [sql.Scanner].
+func (c *hashColumn) Scan(src any) error {
+	b, ok := src.([]byte)
+	if !ok || len(b) != len(c.h) {
+		return fmt.Errorf("column of a hash holds %T", src)
+	}
+	copy(c.h[:], b)
+	return nil
+}
