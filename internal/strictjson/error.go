@@ -1,6 +1,10 @@
 package strictjson
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Reason says what is wrong with JSON that was refused.
 type Reason string
@@ -55,3 +59,36 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// maxName is how much of a member's name a path shows. Names come from outside.
+const maxName = 64
+
+// inMember puts a member's name in front of the path.
+func (e *Error) inMember(name []byte) *Error {
+	shown := string(name[:min(len(name), maxName)])
+	if !isPlain(shown) {
+		shown = strconv.QuoteToASCII(shown)
+	}
+	return e.below(shown)
+}
+
+// inElement puts an array's index in front of the path.
+func (e *Error) inElement(i int) *Error { return e.below("[" + strconv.Itoa(i) + "]") }
+
+func (e *Error) below(step string) *Error {
+	if e.Path != "" && e.Path[0] != '[' {
+		step += "."
+	}
+	e.Path = step + e.Path
+	return e
+}
+
+// isPlain reports whether a name can be shown as it is.
+func isPlain(name string) bool {
+	for _, c := range []byte(name) {
+		if c <= ' ' || c > '~' || strings.IndexByte(`.[]"\`, c) >= 0 {
+			return false
+		}
+	}
+	return name != ""
+}

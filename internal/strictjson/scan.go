@@ -1,0 +1,386 @@
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"unicode/utf8"
+)
+
+// scanner walks over a JSON text (RFC 8259) once, along the shape of the Go value it
+// is meant for.
+type scanner struct {
+	data                          []byte
+	pos                           int // next byte to read
+	maxDepth                      int
+	disallowUnknown, disallowNull bool
+
+	names   [][]byte // names of the members of all open objects, the innermost last
+	foreign []span   // names that differ from a field's in case only
+}
+
+// span is a piece of the text, end excluded.
+type span struct{ start, end int }
+
+func (s *scanner) refuse(reason Reason, offset int, detail string) *Error {
+	return &Error{Reason: reason, Offset: int64(offset), Detail: detail}
+}
+
+// scan checks the whole text. (It returns an error, not an *Error, so that nil is nil.)
+func (s *scanner) scan(top *shape) error {
+	var names [24][]byte
+	s.names = names[:0]
+	s.space()
+	if err := s.value(top, 0); err != nil {
+		return err
+	}
+	s.space()
+	if s.pos < len(s.data) {
+		return s.refuse(Trailing, s.pos, "something follows the value")
+	}
+	return nil
+}
+
+func (s *scanner) space() {
+	for s.pos < len(s.data) {
+		switch s.data[s.pos] {
+		case ' ', '\t', '\r', '\n':
+			s.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek returns the next byte; 0, which no token starts with, at the end.
+func (s *scanner) peek() byte {
+	if s.pos < len(s.data) {
+		return s.data[s.pos]
+	}
+	return 0
+}
+
+// value reads one value. depth is the number of objects and arrays around it.
+func (s *scanner) value(want *shape, depth int) *Error {
+	start, nullable := s.pos, want.nullable
+	for want.to != nil {
+		want = want.to
+	}
+	switch c := s.peek(); {
+	case c == '{' || c == '[':
+		if depth >= s.maxDepth {
+			return s.refuse(Depth, start, "objects and arrays are nested too deeply")
+		}
+		s.pos++
+		if c == '{' {
+			return s.object(want, depth+1)
+		}
+		return s.array(want, depth+1)
+	case c == '"':
+		text, err := s.str()
+		if err != nil {
+			return err
+		}
+		if want.isBytes && !isBase64URL(text.content(s.data)) {
+			return s.refuse(Base64URL, start, notBase64URL)
+		}
+		return nil
+	case c == '-' || c >= '0' && c <= '9':
+		return s.number()
+	case c == 't':
+		return s.literal("true")
+	case c == 'f':
+		return s.literal("false")
+	case c == 'n':
+		if s.disallowNull && !nullable {
+			return s.refuse(Null, start, "null where a value belongs")
+		}
+		return s.literal("null")
+	case start == len(s.data):
+		return s.refuse(Syntax, start, "the text ends too early")
+	default:
+		return s.refuse(Syntax, start, "no value starts like this")
+	}
+}
+
+func (s *scanner) literal(word string) *Error {
+	if !bytes.HasPrefix(s.data[s.pos:], []byte(word)) {
+		return s.refuse(Syntax, s.pos, "no value starts like this")
+	}
+	s.pos += len(word)
+	return nil
+}
+
+// number reads a number: no sign but minus, no leading zeros, digits on both sides of
+// a point.
+func (s *scanner) number() *Error {
+	if s.peek() == '-' {
+		s.pos++
+	}
+	if s.peek() == '0' {
+		s.pos++
+	} else if !s.digits() {
+		return s.refuse(Syntax, s.pos, "a number lacks digits")
+	}
+	if s.peek() == '.' {
+		s.pos++
+		if !s.digits() {
+			return s.refuse(Syntax, s.pos, "a number lacks digits")
+		}
+	}
+	if c := s.peek(); c == 'e' || c == 'E' {
+		s.pos++
+		if c := s.peek(); c == '+' || c == '-' {
+			s.pos++
+		}
+		if !s.digits() {
+			return s.refuse(Syntax, s.pos, "a number lacks digits")
+		}
+	}
+	return nil
+}
+
+// digits skips digits and reports whether there were any.
+func (s *scanner) digits() bool {
+	start := s.pos
+	for s.pos < len(s.data) && s.data[s.pos]-'0' <= 9 {
+		s.pos++
+	}
+	return s.pos > start
+}
+
+// array reads what follows a '['.
+func (s *scanner) array(want *shape, depth int) *Error {
+	elem := want.elem
+	if elem == nil {
+		elem = opaque
+	}
+	s.space()
+	if s.peek() == ']' {
+		s.pos++
+		return nil
+	}
+	for i := 0; ; i++ {
+		s.space()
+		if err := s.value(elem, depth); err != nil {
+			return err.inElement(i)
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.pos++
+		case ']':
+			s.pos++
+			return nil
+		default:
+			return s.refuse(Syntax, s.pos, "a comma or ] belongs here")
+		}
+	}
+}
+
+// object reads what follows a '{'.
+func (s *scanner) object(want *shape, depth int) *Error {
+	s.space()
+	if s.peek() == '}' {
+		s.pos++
+		return nil
+	}
+	seen := members{first: len(s.names)}
+	for {
+		s.space()
+		name, member, err := s.name(want, &seen)
+		if err != nil {
+			return err
+		}
+		s.space()
+		if s.peek() != ':' {
+			return s.refuse(Syntax, s.pos, "a colon belongs here")
+		}
+		s.pos++
+		s.space()
+		if err := s.value(member, depth); err != nil {
+			return err.inMember(name)
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.pos++
+		case '}':
+			s.pos++
+			s.names = s.names[:seen.first]
+			return nil
+		default:
+			return s.refuse(Syntax, s.pos, "a comma or } belongs here")
+		}
+	}
+}
+
+// name reads the name of a member of an object meant for want. It returns the name
+// and the shape of the member's value.
+func (s *scanner) name(want *shape, seen *members) ([]byte, *shape, *Error) {
+	start := s.pos
+	if s.peek() != '"' {
+		return nil, nil, s.refuse(Syntax, start, "the name of a member belongs here")
+	}
+	text, err := s.str()
+	if err != nil {
+		return nil, nil, err
+	}
+	name := text.content(s.data)
+	if !s.add(seen, name) {
+		return nil, nil, s.refuse(Duplicate, start, "the member is there twice").inMember(name)
+	}
+	if !want.isStruct {
+		if want.elem != nil {
+			return name, want.elem, nil
+		}
+		return name, opaque, nil
+	}
+	if field, ok := want.fields[string(name)]; ok {
+		return name, field, nil
+	}
+	if s.disallowUnknown {
+		return nil, nil, s.refuse(Unknown, start, "there is no such member").inMember(name)
+	}
+	if want.differsInCase(string(name)) {
+		s.foreign = append(s.foreign, text.span)
+	}
+	return name, opaque, nil
+}
+
+// text is a string of the JSON text: what stands between its quotes.
+type text struct {
+	span
+	escaped bool
+}
+
+// content returns the string itself, which was checked.
+func (t text) content(data []byte) []byte {
+	if !t.escaped {
+		return data[t.start:t.end]
+	}
+	var s string
+	if err := json.Unmarshal(data[t.start-1:t.end+1], &s); err != nil {
+		panic("strictjson: a string that was checked does not decode") // the fuzz test looks for one
+	}
+	return []byte(s)
+}
+
+// str reads a string, which starts at pos.
+func (s *scanner) str() (text, *Error) {
+	s.pos++
+	t := text{span: span{start: s.pos}}
+	for s.pos < len(s.data) {
+		switch c := s.data[s.pos]; {
+		case c == '"':
+			t.end = s.pos
+			s.pos++
+			return t, nil
+		case c == '\\':
+			t.escaped = true
+			if err := s.escape(); err != nil {
+				return text{}, err
+			}
+		case c < ' ':
+			return text{}, s.refuse(Syntax, s.pos, "a control character in a string")
+		case c < utf8.RuneSelf:
+			s.pos++
+		default:
+			r, size := utf8.DecodeRune(s.data[s.pos:])
+			if r == utf8.RuneError && size == 1 {
+				return text{}, s.refuse(Encoding, s.pos, "not UTF-8")
+			}
+			s.pos += size
+		}
+	}
+	return text{}, s.refuse(Syntax, s.pos, "a string does not end")
+}
+
+// escape reads what starts with a backslash: both halves of a surrogate pair, if it
+// is one.
+func (s *scanner) escape() *Error {
+	start := s.pos
+	s.pos += 2
+	if s.pos > len(s.data) {
+		return s.refuse(Syntax, start, "a string does not end")
+	}
+	switch s.data[start+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return nil
+	case 'u':
+	default:
+		return s.refuse(Syntax, start, "no escape starts like this")
+	}
+	unit, ok := s.hex4()
+	if !ok {
+		return s.refuse(Syntax, start, "an escape lacks digits")
+	}
+	if unit < 0xd800 || unit > 0xdfff {
+		return nil
+	}
+	if unit <= 0xdbff && bytes.HasPrefix(s.data[s.pos:], []byte(`\u`)) {
+		s.pos += 2
+		if low, ok := s.hex4(); ok && low >= 0xdc00 && low <= 0xdfff {
+			return nil
+		}
+	}
+	return s.refuse(Encoding, start, "half of a surrogate pair")
+}
+
+// hex4 reads four hexadecimal digits.
+func (s *scanner) hex4() (unit uint16, ok bool) {
+	if len(s.data)-s.pos < 4 {
+		return 0, false
+	}
+	for _, c := range s.data[s.pos : s.pos+4] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		unit = unit<<4 | uint16(c)
+	}
+	s.pos += 4
+	return unit, true
+}
+
+// members knows the names of one open object: those from first on in the scanner's
+// names and, once they are many, a set.
+type members struct {
+	first int
+	set   map[string]struct{}
+}
+
+// manyMembers is where comparing one by one stops being the faster way. It also keeps
+// an object of a hundred thousand members from costing their square.
+const manyMembers = 24
+
+// add adds a name to the object m, and reports whether it was not there.
+func (s *scanner) add(m *members, name []byte) bool {
+	if m.set != nil {
+		if _, ok := m.set[string(name)]; ok {
+			return false
+		}
+		m.set[string(name)] = struct{}{}
+		return true
+	}
+	names := s.names[m.first:]
+	for _, other := range names {
+		if bytes.Equal(other, name) {
+			return false
+		}
+	}
+	s.names = append(s.names, name)
+	if len(names) < manyMembers {
+		return true
+	}
+	m.set = make(map[string]struct{}, 4*manyMembers)
+	for _, n := range s.names[m.first:] {
+		m.set[string(n)] = struct{}{}
+	}
+	return true
+}
