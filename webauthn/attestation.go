@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 
 	"bestow.dev/cose"
+	"bestow.dev/internal/strictcbor"
 )
 
 // AttestationType says what kind of key signed an attestation (§6.5.4).
@@ -59,9 +60,8 @@ type statement struct {
 	provesModel  bool
 }
 
-// formatVerifier runs the verification procedure of one statement format. attStmt
-// is one canonical CBOR item.
-type formatVerifier func(attStmt []byte, in *attestedInput) (*statement, error)
+// formatVerifier runs the verification procedure of one statement format.
+type formatVerifier func(attStmt strictcbor.Item, in *attestedInput) (*statement, error)
 
 // formatVerifierFor returns the procedure of a statement format. The list is closed:
 // what may be verified does not change at run time.

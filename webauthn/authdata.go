@@ -126,14 +126,14 @@ func parseAttestedCredential(data []byte, step string) (*AttestedCredential, []b
 	if length == 0 || length >= len(rest) {
 		return nil, nil, refuse(ReasonAuthDataMalformed, step, "a credential ID of %d bytes and a key do not fit the %d bytes left", length, len(rest))
 	}
-	n, err := strictcbor.Check(rest[length:])
+	key, after, err := strictcbor.ParseFirst(rest[length:])
 	if err != nil {
 		return nil, nil, refuseCBOR(err, step, "the credential key")
 	}
-	if major(rest[length]) != majorMap {
+	if key.Kind() != strictcbor.Map {
 		return nil, nil, refuse(ReasonCBORMalformed, step, "the credential key is no CBOR map")
 	}
-	a := &AttestedCredential{CredentialID: rest[:length:length], PublicKey: rest[length : length+n : length+n]}
+	a := &AttestedCredential{CredentialID: rest[:length:length], PublicKey: key.Raw()}
 	copy(a.AAGUID[:], data)
-	return a, rest[length+n:], nil
+	return a, after, nil
 }

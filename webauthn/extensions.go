@@ -1,18 +1,48 @@
 package webauthn
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"bestow.dev/internal/strictcbor"
 )
 
-// Extensions are an authenticator's extension outputs (§9): extension identifier to
-// value, each value one canonical CBOR item. They need not be those asked for.
+// Extensions are an authenticator's extension outputs (§9). They need not be those
+// that were asked for. The zero value has none.
 //
 // Its JSON form shows the values to people: byte strings as base64url, and maps with
 // their keys as text.
-type Extensions map[string][]byte
+type Extensions struct {
+	outputs strictcbor.Item // a map with text keys
+}
+
+// Len returns the number of outputs.
+func (e Extensions) Len() int {
+	if !e.outputs.Exists() {
+		return 0
+	}
+	return e.outputs.Len()
+}
+
+// Raw returns the output of an extension, one canonical CBOR item; nil if there is none.
+func (e Extensions) Raw(id string) []byte { return e.output(id).Raw() }
+
+func (e Extensions) output(id string) strictcbor.Item {
+	if !e.outputs.Exists() {
+		return strictcbor.Item{}
+	}
+	item, _ := e.outputs.GetText(id)
+	return item
+}
+
+// uint returns an output that is an unsigned integer.
+func (e Extensions) uint(id string) (uint64, bool) {
+	item := e.output(id)
+	if !item.Exists() {
+		return 0, false
+	}
+	n, ok := item.Int()
+	return uint64(n), ok && n >= 0
+}
 
 // CredProtect is the protection level of a credential, an extension of CTAP2. A
 // credential without one can be used as if it had CredProtectOptional.
@@ -41,43 +71,41 @@ func (e Extensions) MinPINLength() (uint64, bool) { return e.uint("minPinLength"
 
 // HMACSecret reports whether a new credential can compute hmac-secret, on which prf rests.
 func (e Extensions) HMACSecret() bool {
-	return bytes.Equal(e["hmac-secret"], []byte{simpleTrue})
-}
-
-func (e Extensions) uint(id string) (uint64, bool) {
-	item, ok := e[id]
-	if !ok || major(item[0]) != majorUint {
-		return 0, false
+	item := e.output("hmac-secret")
+	if !item.Exists() {
+		return false
 	}
-	argument, _ := cborHead(item)
-	return argument, true
+	made, ok := item.Bool()
+	return ok && made
 }
 
-// maxExtensions is how many extension outputs are read.
-const maxExtensions = 64
+// MarshalJSON implements [json.Marshaler].
+func (e Extensions) MarshalJSON() ([]byte, error) {
+	if !e.outputs.Exists() {
+		return []byte("{}"), nil
+	}
+	return json.Marshal(readable(e.outputs))
+}
 
 // parseExtensions reads the extension outputs at the front of data and returns what
 // follows them.
 func parseExtensions(data []byte, step string) (Extensions, []byte, error) {
 	if len(data) == 0 {
-		return nil, nil, refuse(ReasonAuthDataMalformed, step, "flag ED promises extension outputs, and nothing follows")
+		return Extensions{}, nil, refuse(ReasonAuthDataMalformed, step, "flag ED promises extension outputs, and nothing follows")
 	}
-	n, err := strictcbor.Check(data)
+	outputs, rest, err := strictcbor.ParseFirst(data)
 	if err != nil {
-		return nil, nil, refuseCBOR(err, step, "the extension outputs")
+		return Extensions{}, nil, refuseCBOR(err, step, "the extension outputs")
 	}
-	members, ok := cborMap(data[:n])
-	if !ok {
-		return nil, nil, refuse(ReasonAuthDataMalformed, step, "the extension outputs are not a map with text keys")
+	if outputs.Kind() != strictcbor.Map {
+		return Extensions{}, nil, refuse(ReasonAuthDataMalformed, step, "the extension outputs are no map")
 	}
-	if len(members) > maxExtensions {
-		return nil, nil, refuse(ReasonAuthDataMalformed, step, "%d extension outputs, more than %d", len(members), maxExtensions)
+	for id := range outputs.Entries() {
+		if id.Kind() != strictcbor.Text {
+			return Extensions{}, nil, refuse(ReasonAuthDataMalformed, step, "an extension output is not named by text")
+		}
 	}
-	e := make(Extensions, len(members))
-	for _, m := range members {
-		e[m.name] = m.value
-	}
-	return e, data[n:], nil
+	return Extensions{outputs}, rest, nil
 }
 
 // actedUpon reports whether the client says that it acted upon an extension whose
@@ -95,13 +123,4 @@ func discoverable(results map[string]json.RawMessage) *bool {
 		return nil
 	}
 	return props.RK
-}
-
-// MarshalJSON implements [json.Marshaler].
-func (e Extensions) MarshalJSON() ([]byte, error) {
-	values := make(map[string]any, len(e))
-	for id, item := range e {
-		values[id] = cborToJSON(item)
-	}
-	return json.Marshal(values)
 }

@@ -5,13 +5,14 @@ import (
 	"crypto/elliptic"
 
 	"bestow.dev/cose"
+	"bestow.dev/internal/strictcbor"
 )
 
 // verifyFIDOU2F is the procedure of format fido-u2f (§8.6).
 //
 // What is signed is a U2F registration message, which has no AAGUID, flags or
 // counter in it: those are worth as much as with no attestation at all.
-func verifyFIDOU2F(attStmt []byte, in *attestedInput) (*statement, error) {
+func verifyFIDOU2F(attStmt strictcbor.Item, in *attestedInput) (*statement, error) {
 	// Step 1: the statement has x5c and sig.
 	sig, x5c, err := parseFIDOU2F(attStmt)
 	if err != nil {
@@ -56,23 +57,23 @@ func verifyFIDOU2F(attStmt []byte, in *attestedInput) (*statement, error) {
 }
 
 // parseFIDOU2F runs step 1.
-func parseFIDOU2F(attStmt []byte) (sig []byte, x5c [][]byte, err error) {
+func parseFIDOU2F(attStmt strictcbor.Item) (sig []byte, x5c [][]byte, err error) {
 	const step = "8.6/1"
-	members, ok := cborMap(attStmt)
-	if !ok {
-		return nil, nil, refuse(ReasonAttestationStatementMalformed, step, "the statement is not a map with text keys")
+	if attStmt.Kind() != strictcbor.Map {
+		return nil, nil, refuse(ReasonAttestationStatementMalformed, step, "the statement is no map")
 	}
-	for _, m := range members {
-		switch m.name {
+	for key, value := range attStmt.Entries() {
+		name, ok := key.Text()
+		switch name {
 		case "sig":
-			sig, ok = cborBytes(m.value)
+			sig, ok = value.Bytes()
 		case "x5c":
-			x5c, ok = cborBytesArray(m.value)
+			x5c, ok = byteStrings(value)
 		default:
-			return nil, nil, refuse(ReasonAttestationStatementMalformed, step, "the statement has the member %q", m.name)
+			return nil, nil, refuse(ReasonAttestationStatementMalformed, step, "the statement has the member %q", name)
 		}
 		if !ok {
-			return nil, nil, refuse(ReasonAttestationStatementMalformed, step, "%s has the wrong type", m.name)
+			return nil, nil, refuse(ReasonAttestationStatementMalformed, step, "%s has the wrong type", name)
 		}
 	}
 	if sig == nil || len(x5c) == 0 {

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 
 	"bestow.dev/cose"
+	"bestow.dev/internal/strictcbor"
 )
 
 // packedStatement is an attStmt of format packed.
@@ -14,7 +15,7 @@ type packedStatement struct {
 }
 
 // verifyPacked is the procedure of format packed (§8.2).
-func verifyPacked(attStmt []byte, in *attestedInput) (*statement, error) {
+func verifyPacked(attStmt strictcbor.Item, in *attestedInput) (*statement, error) {
 	// Step 1: the statement has alg, sig and perhaps x5c.
 	s, err := parsePacked(attStmt)
 	if err != nil {
@@ -27,28 +28,28 @@ func verifyPacked(attStmt []byte, in *attestedInput) (*statement, error) {
 }
 
 // parsePacked runs step 1. ecdaaKeyId, which Level 1 had, is as unknown as any other member.
-func parsePacked(attStmt []byte) (*packedStatement, error) {
+func parsePacked(attStmt strictcbor.Item) (*packedStatement, error) {
 	const step = "8.2/1"
-	members, ok := cborMap(attStmt)
-	if !ok {
-		return nil, refuse(ReasonAttestationStatementMalformed, step, "the statement is not a map with text keys")
+	if attStmt.Kind() != strictcbor.Map {
+		return nil, refuse(ReasonAttestationStatementMalformed, step, "the statement is no map")
 	}
 	s := &packedStatement{}
 	var hasAlg bool
-	for _, m := range members {
-		switch m.name {
+	for key, value := range attStmt.Entries() {
+		name, ok := key.Text()
+		switch name {
 		case "alg":
-			s.alg, ok = cborAlgorithm(m.value)
+			s.alg, ok = algorithmNumber(value)
 			hasAlg = true
 		case "sig":
-			s.sig, ok = cborBytes(m.value)
+			s.sig, ok = value.Bytes()
 		case "x5c":
-			s.x5c, ok = cborBytesArray(m.value)
+			s.x5c, ok = byteStrings(value)
 		default:
-			return nil, refuse(ReasonAttestationStatementMalformed, step, "the statement has the member %q", m.name)
+			return nil, refuse(ReasonAttestationStatementMalformed, step, "the statement has the member %q", name)
 		}
 		if !ok {
-			return nil, refuse(ReasonAttestationStatementMalformed, step, "%s has the wrong type", m.name)
+			return nil, refuse(ReasonAttestationStatementMalformed, step, "%s has the wrong type", name)
 		}
 	}
 	if !hasAlg || s.sig == nil {

@@ -31,7 +31,7 @@ type RegistrationResponse struct {
 	ClientExtensionResults map[string]json.RawMessage
 
 	rawAuthData []byte
-	statement   []byte // attStmt, one canonical CBOR item
+	statement   strictcbor.Item // attStmt
 }
 
 // AuthenticationResponse is what get() returned, read from the JSON form that
@@ -126,27 +126,28 @@ func ParseRegistrationResponse(data []byte) (*RegistrationResponse, error) {
 // parseAttestationObject runs step 13 of §7.1 (§6.5).
 func (r *RegistrationResponse) parseAttestationObject() error {
 	const step = "7.1/13"
-	if err := strictcbor.CheckAll(r.AttestationObject); err != nil {
+	object, err := strictcbor.Parse(r.AttestationObject)
+	if err != nil {
 		return refuseCBOR(err, step, "the attestation object")
 	}
-	members, ok := cborMap(r.AttestationObject)
-	if !ok || len(members) != 3 {
+	// As no key is there twice, three known keys are all three.
+	if object.Kind() != strictcbor.Map || object.Len() != 3 {
 		return refuse(ReasonCBORMalformed, step, "the attestation object is not a map of fmt, attStmt and authData")
 	}
-	// As no key is there twice, three known keys are all three.
-	for _, m := range members {
-		switch m.name {
+	for key, value := range object.Entries() {
+		name, ok := key.Text()
+		switch name {
 		case "fmt":
-			r.Format, ok = cborText(m.value)
+			r.Format, ok = value.Text()
 		case "attStmt":
-			r.statement = m.value
+			r.statement = value
 		case "authData":
-			r.rawAuthData, ok = cborBytes(m.value)
+			r.rawAuthData, ok = value.Bytes()
 		default:
 			ok = false
 		}
 		if !ok {
-			return refuse(ReasonCBORMalformed, step, "member %q of the attestation object is unknown or of the wrong type", m.name)
+			return refuse(ReasonCBORMalformed, step, "member %q of the attestation object is unknown or of the wrong type", name)
 		}
 	}
 
