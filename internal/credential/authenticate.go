@@ -68,6 +68,9 @@ func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, 
 	if _, ok := in.Extensions["appid"]; ok {
 		return nil, ErrPolicyWider.At("extensions.appid")
 	}
+	if !validText(in.RequestID, maxRequestIDChars) {
+		return nil, ErrRequestID.At("requestId")
+	}
 	user, allowed, err := s.candidates(ctx, by, in, &t)
 	if err != nil {
 		return nil, err
@@ -126,7 +129,7 @@ func (s *Service) candidates(ctx context.Context, by tenant.Authority, in BeginA
 	if in.User.IsZero() {
 		return "", []webauthn.CredentialDescriptor{}, nil
 	}
-	account, err := s.store.Account(ctx, by.Tenant, in.RelyingParty, in.User)
+	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
 	var usable []Credential
 	if err == nil {
 		usable = slices.DeleteFunc(account.Credentials, func(c Credential) bool { return c.State != Active })

@@ -19,6 +19,9 @@ import (
 // fido.provision or fido.authenticate for its relying party. Errors:
 // ceremony.unknown, also for a ceremony that another began.
 func (s *Service) Ceremony(ctx context.Context, by tenant.Authority, ref CeremonyRef) (*Ceremony, error) {
+	if !validText(string(ref.ID), maxRequestIDChars) || !validText(ref.RequestID, maxRequestIDChars) || !validText(ref.RelyingParty, maxRequestIDChars) {
+		return nil, ErrCeremonyUnknown
+	}
 	ref.Tenant = by.Tenant
 	c, err := s.store.Ceremony(ctx, ref)
 	if err != nil {
@@ -58,14 +61,17 @@ func acting(by tenant.Authority, id UserID) tenant.Authority {
 // newCeremony returns an open ceremony with the options as they will be sent.
 func (s *Service) newCeremony(by tenant.Authority, rp string, kind CeremonyKind, challenge []byte, options any, t terms) (*Ceremony, error) {
 	sent, err := json.Marshal(options)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil: // an extension input that is not JSON
+		return nil, ErrOptions.At("extensions").Because(err)
+	case len(sent) > webauthn.MaxOptionsBytes:
+		return nil, ErrOptions.Saying("The options are too long.")
 	}
 	now := s.clock()
 	c := &Ceremony{
 		ID: CeremonyID(newID()), Tenant: by.Tenant, RelyingParty: rp, Kind: kind, State: CeremonyOpen,
 		Challenge: sha256.Sum256(challenge), Options: sent, Terms: t.stored,
-		Actor: by.Actor, Session: by.Session, Via: by.Via, Ref: by.Ref,
+		Actor: by.Actor, Session: by.Session, Via: by.Via, Ref: clip(by.Ref, maxRefChars),
 		Created: now, Expires: now.Add(t.life),
 	}
 	if by.Session != "" {

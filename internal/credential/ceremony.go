@@ -95,6 +95,12 @@ func (c *Ceremony) open(now time.Time) error {
 	return ErrCeremonyUsed
 }
 
+// Limits of what callers call things.
+const (
+	maxRequestIDChars = 255
+	maxRefChars       = 255
+)
+
 // CeremonyKey finds a ceremony by what its answer carries.
 type CeremonyKey struct {
 	Tenant       string

@@ -79,7 +79,7 @@ func (s *Service) Invite(ctx context.Context, by tenant.Authority, in Invite) (*
 	i := Invitation{
 		ID: newID(), Tenant: by.Tenant, RelyingParty: in.RelyingParty, User: account.User.ID,
 		Secret: sha256.Sum256([]byte(secret)), Additional: len(account.Credentials) > 0,
-		State: InvitationOpen, Actor: by.Actor, Via: by.Via, Ref: by.Ref,
+		State: InvitationOpen, Actor: by.Actor, Via: by.Via, Ref: clip(by.Ref, maxRefChars),
 		Created: now, Expires: now.Add(life),
 	}
 	if err := s.store.Invite(ctx, &i, invitedEvent(by, &i, len(account.Credentials))); err != nil {

@@ -40,8 +40,19 @@ func (s *Service) Evidence(ctx context.Context, by tenant.Authority, ref Ref) (*
 	return s.store.Evidence(ctx, by.Tenant, c.ID)
 }
 
+// check returns nil if the reference can be looked up.
+func (r Ref) check() error {
+	if !validText(string(r.ID), maxNameChars) || !validText(r.RelyingParty, maxNameChars) {
+		return ErrCredentialUnknown
+	}
+	return nil
+}
+
 // find returns a credential that by holds scope for.
 func (s *Service) find(ctx context.Context, by tenant.Authority, scope tenant.Scope, ref Ref) (*Credential, error) {
+	if err := ref.check(); err != nil {
+		return nil, err
+	}
 	if by.Session != "" {
 		return s.findOwn(ctx, by, scope, ref)
 	}
@@ -148,8 +159,11 @@ func (s *Service) Credentials(ctx context.Context, by tenant.Authority, q Creden
 	} else if err := by.Require(tenant.ScopeRead, q.RelyingParty); err != nil {
 		return nil, err
 	}
+	if !validText(q.RelyingParty, maxNameChars) {
+		return nil, tenant.ErrRelyingPartyUnknown
+	}
 	if !q.User.IsZero() && q.User.ID == "" {
-		u, err := s.store.User(ctx, by.Tenant, q.User)
+		u, err := s.user(ctx, by.Tenant, q.User)
 		if err != nil {
 			return nil, err
 		}

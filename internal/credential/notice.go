@@ -36,7 +36,7 @@ type notices struct {
 
 // tell begins to send n and returns. When too many are under way it drops n and
 // says so in the log.
-func (s *notices) tell(ctx context.Context, n Notice) {
+func (s *notices) tell(n Notice) {
 	if s.send == nil {
 		return
 	}
@@ -51,8 +51,9 @@ func (s *notices) tell(ctx context.Context, n Notice) {
 		return
 	}
 
-	// The caller's deadline is about its own answer, not about the notice.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noticeTimeout)
+	// Not the caller's context: its deadline is about its own answer, and its
+	// transaction has ended.
+	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout)
 	go func() {
 		defer s.done()
 		defer cancel()

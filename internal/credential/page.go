@@ -1,9 +1,6 @@
 package credential
 
-import (
-	"encoding/base64"
-	"unicode/utf8"
-)
+import "encoding/base64"
 
 // Limits of a page of results.
 const (
@@ -31,7 +28,7 @@ func after(cursor string) (string, error) {
 		return "", nil
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || !utf8.Valid(b) {
+	if err != nil || !validText(string(b), maxNameChars) {
 		return "", ErrCursor
 	}
 	return string(b), nil

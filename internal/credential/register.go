@@ -66,8 +66,11 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	if in.DisplayName != "" && !validText(in.DisplayName, maxNameChars) {
+	switch {
+	case !validText(in.DisplayName, maxNameChars):
 		return nil, ErrUserDisplayName.At("displayName")
+	case !validText(in.RequestID, maxRequestIDChars):
+		return nil, ErrRequestID.At("requestId")
 	}
 	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
 	if err != nil {
@@ -135,8 +138,8 @@ func mayHaveCredential(by tenant.Authority, p *policy, a *Account) error {
 }
 
 func (s *Service) account(ctx context.Context, tenantName, rp string, who UserRef) (*Account, error) {
-	if who.IsZero() {
-		return nil, ErrUserRequired
+	if err := who.check(); err != nil {
+		return nil, err
 	}
 	return s.store.Account(ctx, tenantName, rp, who)
 }
@@ -189,16 +192,35 @@ type FinishRegistration struct {
 }
 
 // FinishRegistration judges the authenticator's answer to an open ceremony and
-// stores the credential it made.
+// stores the credential it made: [Service.JudgeRegistration] and
+// [Service.StoreRegistration] in one.
+func (s *Service) FinishRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*Credential, error) {
+	judged, err := s.JudgeRegistration(ctx, by, in)
+	if err != nil {
+		return nil, err
+	}
+	return s.StoreRegistration(ctx, judged)
+}
+
+// JudgedRegistration is an answer that was found good, and is yet to be stored.
+type JudgedRegistration struct {
+	by   tenant.Authority
+	cer  *Ceremony
+	user *User
+	done Registered
+}
+
+// JudgeRegistration judges the authenticator's answer to an open ceremony. It does
+// the cryptography, so that [Service.StoreRegistration] can be part of a transaction
+// with other changes.
 //
 // Only the client or browser session that began the ceremony may finish it: to
 // anyone else it is unknown. A refusal of the answer spends the ceremony, so that a
 // challenge cannot be tried twice. Errors: response.missing, credential.name;
 // ceremony.unknown, ceremony.used, ceremony.expired, ceremony.user,
 // ceremony.request, user.locked and registration.self, which change nothing;
-// webauthn.* for an answer that was refused, credential.exists for a credential that
-// the relying party knows and credential.limit, which close the ceremony as failed.
-func (s *Service) FinishRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*Credential, error) {
+// webauthn.* for an answer that was refused, which closes the ceremony as failed.
+func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
 	switch {
 	case in.Response == nil:
 		return nil, ErrResponse
@@ -237,20 +259,29 @@ func (s *Service) FinishRegistration(ctx context.Context, by tenant.Authority, i
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
 	c.Discoverable = discoverable(made, options)
-
-	done := Registered{
+	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
 		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, p.version, now),
 		Session: by.Session, Most: p.source.MaxCredentialsPerUser, At: now,
-	}
-	if err := s.store.CompleteRegistration(ctx, done, registeredEvent(by, c, now)); err != nil {
+	}}, nil
+}
+
+// StoreRegistration stores the credential of an answer that was found good, in one
+// transaction: that of ctx, if it has one. Of several for one ceremony one succeeds.
+//
+// Errors: ceremony.used, ceremony.expired, ceremony.unknown; user.locked;
+// session.registered, session.unknown; credential.exists for a credential that the
+// relying party knows and credential.limit, which close the ceremony as failed.
+func (s *Service) StoreRegistration(ctx context.Context, j *JudgedRegistration) (*Credential, error) {
+	c := j.done.Credential
+	if err := s.store.CompleteRegistration(ctx, j.done, registeredEvent(j.by, j.cer, c)); err != nil {
 		if errors.Is(err, ErrCredentialExists) || errors.Is(err, ErrCredentialLimit) {
-			return nil, s.refuse(ctx, by, cer, nil, err)
+			return nil, s.refuse(ctx, j.by, j.cer, nil, err)
 		}
 		return nil, err
 	}
 	s.store.AfterCommit(ctx, func() {
-		s.notices.tell(ctx, Notice{
-			Tenant: c.Tenant, RelyingParty: c.RelyingParty, User: *pending.User, Credential: *c, Self: by.Session != "",
+		s.notices.tell(Notice{
+			Tenant: c.Tenant, RelyingParty: c.RelyingParty, User: *j.user, Credential: *c, Self: j.by.Session != "",
 		})
 	})
 	return c, nil
@@ -302,7 +333,7 @@ func newCredential(by tenant.Authority, cer *Ceremony, made *webauthn.Registrati
 		Format:        made.Format, AttestationType: string(made.AttestationType), Trusted: made.Trusted,
 		Warnings: warnings(made.Warnings),
 		State:    Active, Version: 1, Created: now, Updated: now,
-		ProvisionedBy: by.Actor.String(), Via: by.Via, Ref: by.Ref,
+		ProvisionedBy: by.Actor.String(), Via: by.Via, Ref: clip(by.Ref, maxRefChars),
 	}
 }
 
@@ -342,10 +373,10 @@ func warnings(codes []webauthn.Warning) []string {
 	return list
 }
 
-func registeredEvent(by tenant.Authority, c *Credential, now time.Time) audit.Event {
-	e := credentialEvent(by, now, "credential.registered", c)
+func registeredEvent(by tenant.Authority, cer *Ceremony, c *Credential) audit.Event {
+	e := credentialEvent(by, c.Created, "credential.registered", c)
 	e.Detail = map[string]string{
-		"aaguid": c.AAGUID.String(), "format": c.Format, "attestation": c.AttestationType,
+		"ceremony": string(cer.ID), "aaguid": c.AAGUID.String(), "format": c.Format, "attestation": c.AttestationType,
 	}
 	return e
 }

@@ -55,7 +55,7 @@ type Limits struct {
 	CeremoniesPerUser    int // open at once, by the same caller for the same user; 20
 	CeremoniesPerAddress int // open at once, from the same address of browsers; 20
 	CeremoniesPerTenant  int // open at once, about; 100,000
-	WrongPerMinute       int // wrong invitation secrets and session cookies from one address; 10
+	WrongPerMinute       int // wrong invitation secrets from one address; 10
 	SessionsPerMinute    int // visits begun from one address; 30
 
 	// How long what is over stays, so that callers are told what became of it.

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"bestow.dev/internal/audit"
@@ -80,20 +79,13 @@ func (s *Service) StartVisit(ctx context.Context, tenantName, rp, address string
 
 // Session returns the session that a cookie opens, and the authority to act with:
 // that of its user, with the front, reference and address of door. Errors:
-// session.unknown, also for one that has ended; address.limited.
+// session.unknown, also for one that has ended.
 func (s *Service) Session(ctx context.Context, cookie string, door tenant.Authority) (*Session, tenant.Authority, error) {
-	now := s.clock()
-	if err := s.wrong.allow(door.Address, now); err != nil {
-		return nil, tenant.Authority{}, err
-	}
 	session, err := s.sessionByCookie(ctx, cookie)
-	if errors.Is(err, ErrSessionUnknown) {
-		s.wrong.count(door.Address, now)
-	}
 	if err != nil {
 		return nil, tenant.Authority{}, err
 	}
-	if err := session.live(now); err != nil {
+	if err := session.live(s.clock()); err != nil {
 		return nil, tenant.Authority{}, err
 	}
 	return session, session.authority(door), nil

@@ -63,6 +63,18 @@ func ByHandle(handle []byte) UserRef { return UserRef{Handle: handle} }
 // IsZero reports whether the reference means nobody.
 func (r UserRef) IsZero() bool { return r.ID == "" && r.Name == "" && len(r.Handle) == 0 }
 
+// check returns nil if the reference can be looked up. What no user can be called is
+// nobody's. Errors: user.required, user.unknown.
+func (r UserRef) check() error {
+	switch {
+	case r.IsZero():
+		return ErrUserRequired
+	case !validText(string(r.ID), maxNameChars), !validText(r.Name, maxNameChars):
+		return ErrUserUnknown
+	}
+	return nil
+}
+
 // Matches reports whether r means u.
 func (r UserRef) Matches(u *User) bool {
 	switch {

@@ -174,8 +174,8 @@ func (s *Service) User(ctx context.Context, by tenant.Authority, who UserRef) (*
 }
 
 func (s *Service) user(ctx context.Context, tenantName string, who UserRef) (*User, error) {
-	if who.IsZero() {
-		return nil, ErrUserRequired
+	if err := who.check(); err != nil {
+		return nil, err
 	}
 	return s.store.User(ctx, tenantName, who)
 }
@@ -213,7 +213,9 @@ func (s *Service) Users(ctx context.Context, by tenant.Authority, q UserQuery) (
 		return nil, err
 	}
 	q.Tenant, q.After, q.Limit = by.Tenant, last, limit+1 // one more tells whether there is a next page
-	q.Search = NameKey(strings.TrimSpace(q.Search))
+	if q.Search = NameKey(strings.TrimSpace(q.Search)); !validText(q.Search, maxNameChars) {
+		return &UserPage{}, nil // nobody is called that
+	}
 	users, err := s.store.Users(ctx, q)
 	if err != nil {
 		return nil, err
