@@ -43,6 +43,11 @@ func writeAudit(ctx context.Context, q tx, events []audit.Event) error {
 }
 
 func writeTrail(ctx context.Context, q tx, tenant string, events []*audit.Event) error {
+	if q.line != nil {
+		if err := q.line(ctx, tenant); err != nil {
+			return err
+		}
+	}
 	// The row is locked from here to COMMIT: the next in line sees our head, or, if
 	// we are rolled back, the one we saw.
 	const take = `INSERT INTO audit_head (tenant, seq, hash) VALUES ($1, $2, $3)

@@ -62,6 +62,7 @@ func openSQLite(ctx context.Context, c Config) (engine, error) {
 	if e.readers, err = sql.Open("sqlite", sqliteDSN(path, readerPatience, "query_only(1)")); err != nil {
 		return nil, err
 	}
+	e.writers.SetMaxIdleConns(1)
 	// The first connection turns the log on, which needs the file for itself.
 	if err := retryBusy(ctx, func() error { return e.writers.PingContext(ctx) }); err != nil {
 		return nil, errors.Join(err, e.writers.Close(), e.readers.Close())
@@ -95,7 +96,10 @@ func sqliteDSN(path string, patience int, pragmas ...string) string {
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
+	if path = filepath.ToSlash(path); path[0] != '/' {
+		path = "/" + path // a drive letter
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
 	return u.String()
 }
 
@@ -109,20 +113,30 @@ func (e *sqliteEngine) read(ctx context.Context, fn func(q tx) error) error {
 		return err
 	}
 	defer e.giveBack(s)
-	return fn(tx{s})
+	return fn(tx{q: s})
 }
 
 // snapshot reads within a transaction: its first statement fixes what the
 // following ones see.
 func (e *sqliteEngine) snapshot(ctx context.Context, fn func(q tx) error) error {
-	return e.read(ctx, func(q tx) error {
-		if _, err := q.Exec(ctx, "BEGIN DEFERRED"); err != nil {
-			return err
+	s, err := e.borrow(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.giveBack(s)
+	// Begin and end do not depend on ctx: a connection that stayed in a transaction
+	// would show its next borrower the past.
+	lasting := context.WithoutCancel(ctx)
+	if _, err := s.ExecContext(lasting, "BEGIN DEFERRED"); err != nil {
+		s.spoilt = true
+		return err
+	}
+	defer func() {
+		if _, err := s.ExecContext(lasting, "ROLLBACK"); err != nil {
+			s.spoilt = true
 		}
-		// Not with ctx: it may have ended, the connection stays.
-		defer q.Exec(context.WithoutCancel(ctx), "ROLLBACK")
-		return fn(q)
-	})
+	}()
+	return fn(tx{q: s})
 }
 
 func (e *sqliteEngine) borrow(ctx context.Context) (*session, error) {
@@ -185,9 +199,11 @@ func (e *sqliteEngine) close() error {
 	return errors.Join(e.readers.Close(), e.writers.Close())
 }
 
-// fault maps SQLite's result codes. Those not listed are mistakes of ours and stay
+func (e *sqliteEngine) fault(err error) error { return sqliteFault(err) }
+
+// sqliteFault maps SQLite's result codes. Those not listed are mistakes of ours and stay
 // as they are, which makes them internal.
-func (e *sqliteEngine) fault(err error) error {
+func sqliteFault(err error) error {
 	if known(err) {
 		return err
 	}

@@ -204,17 +204,15 @@ func (w *sqliteWriter) batch(first *item) {
 // another process the queue is told too, rather than each in turn after a wait
 // of its own.
 func (w *sqliteWriter) refuse(items []*item, err error) {
-	if isBusy(err) {
-		for more := true; more; {
-			select {
-			case it := <-w.queue:
-				items = append(items, it)
-			default:
-				more = false
-			}
+	for more := isBusy(err); more; {
+		select {
+		case it := <-w.queue:
+			items = append(items, it)
+		default:
+			more = false
 		}
 	}
-	if !known(err) && sqliteCode(err) != sqlite3.SQLITE_FULL && !isBusy(err) {
+	if err = sqliteFault(err); !known(err) {
 		err = ErrUnavailable.Because(err)
 	}
 	for _, it := range items {
@@ -271,7 +269,7 @@ func (w *sqliteWriter) runItem(it *item) error {
 	if err := w.control("SAVEPOINT item"); err != nil {
 		return err
 	}
-	it.turn <- tx{w.session}
+	it.turn <- tx{q: w.session}
 	it.err = <-it.ran
 	if it.err == nil {
 		if err := w.control("RELEASE SAVEPOINT item"); err != nil {
@@ -294,7 +292,7 @@ func (w *sqliteWriter) runItem(it *item) error {
 	if it.err != errPanicked {
 		it.finish(it.err)
 	}
-	return errors.Join(errLost, err)
+	return errors.Join(errLost, it.err, err)
 }
 
 // begin opens the transaction, waiting for other processes.

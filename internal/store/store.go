@@ -29,6 +29,9 @@
 //     chained and inserted as the last thing before COMMIT.
 //   - Inside, only the given context is used for further calls of the store. The
 //     outer one would queue behind its own transaction.
+//   - After a statement has failed the function returns: PostgreSQL takes no
+//     further one. What may collide says ON CONFLICT, or is a store method of its
+//     own, which fails alone.
 //   - Rows are read to the end and closed before the next statement (collect and
 //     Row.Scan do so), since one transaction is one connection.
 //   - No waiting, no HTTP and no cryptography beyond a hash: on SQLite every

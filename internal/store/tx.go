@@ -17,7 +17,13 @@ type queryer interface {
 
 // tx runs statements in a transaction, or on the read pool. It is for one
 // goroutine and for the call it was given to.
-type tx struct{ q queryer }
+type tx struct {
+	q queryer
+
+	// line has the transaction wait its turn at a tenant's trail until it ends, where
+	// many waiting for one row are a burden on the server. Nil: there is no need.
+	line func(ctx context.Context, tenant string) error
+}
 
 // Exec runs a statement and returns how many rows it changed.
 func (t tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
