@@ -83,6 +83,7 @@ func TestRegistrationSteps(t *testing.T) {
 		{"step 6: no origin", func(_ *testing.T, m *madeRegistration) { delete(m.client, "origin") }, webauthn.ReasonClientDataMalformed, "7.1/6"},
 		{"step 6: crossOrigin a string", func(_ *testing.T, m *madeRegistration) { m.client["crossOrigin"] = "false" }, webauthn.ReasonClientDataMalformed, "7.1/6"},
 		{"step 6: crossOrigin null", func(_ *testing.T, m *madeRegistration) { m.client["crossOrigin"] = nil }, webauthn.ReasonClientDataMalformed, "7.1/6"},
+		{"step 6: topOrigin null", func(_ *testing.T, m *madeRegistration) { m.client["topOrigin"] = nil }, webauthn.ReasonClientDataMalformed, "7.1/6"},
 		{"step 6: empty topOrigin", func(_ *testing.T, m *madeRegistration) { m.client["topOrigin"] = "" }, webauthn.ReasonClientDataMalformed, "7.1/6"},
 		{"step 6: unknown members", func(_ *testing.T, m *madeRegistration) {
 			m.client["extraData"] = map[string]any{"a": nil}
@@ -91,10 +92,10 @@ func TestRegistrationSteps(t *testing.T) {
 
 		{"step 7: type of an authentication", func(_ *testing.T, m *madeRegistration) { m.client["type"] = "webauthn.get" }, webauthn.ReasonClientDataType, "7.1/7"},
 		{"step 8: other challenge", func(_ *testing.T, m *madeRegistration) { m.exp.Challenge = []byte("other") }, webauthn.ReasonChallenge, "7.1/8"},
-		{"step 8: empty challenge", func(_ *testing.T, m *madeRegistration) { m.client["challenge"] = "" }, webauthn.ReasonChallenge, "7.1/8"},
+		{"step 6: empty challenge", func(_ *testing.T, m *madeRegistration) { m.client["challenge"] = "" }, webauthn.ReasonClientDataMalformed, "7.1/6"},
 		{"step 8: challenge cut short", func(_ *testing.T, m *madeRegistration) { m.client["challenge"] = b64(testChallenge[:31]) }, webauthn.ReasonChallenge, "7.1/8"},
 		{"step 8: challenge padded", func(_ *testing.T, m *madeRegistration) { m.client["challenge"] = b64(testChallenge) + "=" }, webauthn.ReasonChallenge, "7.1/8"},
-		{"step 8: no challenge was issued", func(_ *testing.T, m *madeRegistration) { m.client["challenge"] = ""; m.exp.Challenge = nil }, webauthn.ReasonInternal, "7.1/1"},
+		{"step 8: no challenge was issued", func(_ *testing.T, m *madeRegistration) { m.exp.Challenge = nil }, webauthn.ReasonInternal, "7.1/1"},
 		{"step 9: other origin", func(_ *testing.T, m *madeRegistration) { m.client["origin"] = "https://evil.example" }, webauthn.ReasonOrigin, "7.1/9"},
 		{"step 9: origin of another scheme", func(_ *testing.T, m *madeRegistration) { m.client["origin"] = "http://login.example.com" }, webauthn.ReasonOrigin, "7.1/9"},
 		{"step 9: origin with a slash", func(_ *testing.T, m *madeRegistration) { m.client["origin"] = testOrigin + "/" }, webauthn.ReasonOrigin, "7.1/9"},
