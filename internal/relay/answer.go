@@ -118,14 +118,14 @@ func (s *Service) judge(m *Delivery, d Desktop, a *readable) (*Finish, error) {
 			Status: a.Status, Ended: now, AnsweredBy: m.Message, Answer: a.body, Signed: a.jws != nil,
 			Remarks: Remarks{Signature: &signature, Error: deviceError(a.Answer)},
 		},
-		Ended: ended(device(&m.Box)),
+		EndedEvent: ended(device(&m.Box)),
 	}
 	if refusal != nil {
 		f.Status = plugout.StatusInvalidResponse
 		f.Remarks.Error = &OutcomeError{Code: string(f.Status), Message: words(refusal)}
 		key = ""
 	}
-	f.State = stateOf(f.Status)
+	f.State = StateOf(m.Command.Type, f.Status)
 	s.settleBox(f, m, d, a, key, now)
 	return f, nil
 }

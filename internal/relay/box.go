@@ -8,8 +8,8 @@ import (
 	"bestow.dev/internal/plugout"
 )
 
-// never is when a profile box expires.
-var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+// Never is when a profile box expires.
+var Never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // BoxKind says how long a box lives and who may address it.
 type BoxKind string

@@ -56,24 +56,32 @@ func (s *Service) watchCallbacks(ctx context.Context) {
 // untilNextCallback starts what is due and returns how long to wait.
 func (s *Service) untilNextCallback(ctx context.Context, u *underway) time.Duration {
 	for {
+		next, err := s.store.NextCallback(ctx)
+		if err != nil {
+			s.complain(ctx, "the next callback could not be read", err)
+			return sweepEvery
+		}
+		if wait := next.Sub(s.clock()); next.IsZero() || wait > 0 {
+			return nextWait(next, wait)
+		}
 		n, err := s.startCallbacks(ctx, u)
 		if err != nil {
 			s.complain(ctx, "callbacks could not be claimed", err)
 			return sweepEvery
 		}
 		if n == 0 {
-			break
+			// No room, or what is due waits for its session's callback. When one has
+			// landed we are told.
+			return sweepEvery
 		}
 	}
-	next, err := s.store.NextCallback(ctx)
-	if err != nil {
-		s.complain(ctx, "the next callback could not be read", err)
+}
+
+func nextWait(next time.Time, wait time.Duration) time.Duration {
+	if next.IsZero() {
 		return sweepEvery
 	}
-	if wait := next.Sub(s.clock()); !next.IsZero() && wait > 0 && wait < sweepEvery {
-		return wait
-	}
-	return sweepEvery
+	return min(wait, sweepEvery)
 }
 
 // startCallbacks claims as many callbacks as there is room for and delivers each in

@@ -157,15 +157,11 @@ func (s *Service) expire(ctx context.Context, id CommandID) (bool, error) {
 	}
 	now := s.clock()
 	by := system(c.Tenant)
-	status, state := c.AtDeadline, stateOf(c.AtDeadline)
-	if c.Type == plugout.SessionStart {
-		status, state = plugout.StatusSessionNotStarted, TimedOut
-	}
 	shut := closing(by, "", now, actionClosed, plugout.StatusSessionNotStarted)
 	won, _, err := s.store.Finish(ctx, &Finish{
-		Command: id, Only: AfterDeadline, State: state,
-		Ending: Ending{Status: status, Ended: now},
-		Close:  &shut, Ended: ended(by),
+		Command: id, Only: AfterDeadline, State: StateOf(c.Type, c.AtDeadline),
+		Ending: Ending{Status: c.AtDeadline, Ended: now},
+		Close:  &shut, EndedEvent: ended(by),
 	})
 	return won, err
 }

@@ -91,6 +91,9 @@ func (o *order) carryOut(d *Draft, judge func([]PlacedBox, *Stored) error, actio
 		c.Destinations, o.closings = nil, nil
 		for _, b := range boxes {
 			c.Destinations = append(c.Destinations, StoredDestination{To: b.To, Box: b.Box.ID})
+			if b.Box.Kind != ProfileBox {
+				c.Session = b.Box.By // its callback follows that of the session
+			}
 			o.closings = append(o.closings, closing(o.by, b.Box.ID, o.now, action, plugout.StatusSessionEnded))
 		}
 		return nil
@@ -100,5 +103,5 @@ func (o *order) carryOut(d *Draft, judge func([]PlacedBox, *Stored) error, actio
 
 // closing ends a box, and the commands in it with the given status.
 func closing(by tenant.Authority, box string, at time.Time, action string, status plugout.Status) Closing {
-	return Closing{Box: box, At: at, Status: status, Closed: boxEvent(by, at, action), Ended: ended(by)}
+	return Closing{Box: box, At: at, Status: status, ClosedEvent: boxEvent(by, at, action), EndedEvent: ended(by)}
 }

@@ -71,14 +71,20 @@ type Desk struct {
 	Address string `json:"address"` // network address without port
 }
 
-// stateOf returns the final state that belongs to a status.
-func stateOf(status plugout.Status) State {
+// StateOf returns the final state that a status means for a command of type t. A
+// session that did not start has timed out; what waited in it is cancelled.
+func StateOf(t plugout.CommandType, status plugout.Status) State {
 	switch status {
 	case plugout.StatusOK:
 		return Completed
 	case plugout.StatusTimeout:
 		return TimedOut
-	case plugout.StatusSessionNotStarted, plugout.StatusSessionEnded, plugout.StatusCancelledByRequester:
+	case plugout.StatusSessionNotStarted:
+		if t == plugout.SessionStart {
+			return TimedOut
+		}
+		return Cancelled
+	case plugout.StatusSessionEnded, plugout.StatusCancelledByRequester:
 		return Cancelled
 	}
 	return Failed

@@ -52,7 +52,7 @@ func (s *Service) Cancel(ctx context.Context, by tenant.Authority, client *Clien
 	won, _, err := s.store.Finish(ctx, &Finish{
 		Command: id, Only: BeforeDeadline, State: Cancelled,
 		Ending: Ending{Status: plugout.StatusCancelledByRequester, Ended: now},
-		Close:  &shut, Ended: ended(by),
+		Close:  &shut, EndedEvent: ended(by),
 	})
 	if err == nil && !won {
 		return ErrCommandFinal

@@ -135,6 +135,7 @@ func (o *order) intoNewBox(d *Draft) error {
 	kind := TemporaryBox
 	if d.Command.Type == plugout.SessionStart {
 		kind = SessionBox
+		d.Command.AtDeadline = plugout.StatusSessionNotStarted
 	}
 	id, token := uuid.NewString(), uuid.NewString()
 	d.NewBox = &Box{

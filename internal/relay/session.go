@@ -93,8 +93,8 @@ func (s *Service) OpenSession(ctx context.Context, r Redemption) (*plugout.Sessi
 // tells of the second address as well.
 func (s *Service) redeemedTwice(box *Box, r Redemption, now time.Time) Closing {
 	c := closing(device(box), box.ID, now, actionRedeemedTwice, plugout.StatusSessionEnded)
-	first := c.Closed
-	c.Closed = func(b *Box) audit.Event {
+	first := c.ClosedEvent
+	c.ClosedEvent = func(b *Box) audit.Event {
 		e := first(b)
 		e.Detail["second_address"] = r.Address
 		return e

@@ -41,7 +41,9 @@ type Stored struct {
 
 // StoredDestination is one message of a command.
 type StoredDestination struct {
-	To, Box, Message string
+	To      string `json:"to"`
+	Box     string `json:"bid"`
+	Message string `json:"mid,omitempty"` // empty: the relay itself carried the command out
 }
 
 // Ending is how a command ended, as stored. All of it is zero until then.
@@ -60,14 +62,12 @@ type Remarks struct {
 	MatchCode string        `json:"matchCode,omitempty"`
 	Desk      *Desk         `json:"client,omitempty"`
 	Error     *OutcomeError `json:"error,omitempty"`
-	Response  any           `json:"response,omitempty"` // of a command that the relay itself carried out
 }
 
 // Delivery is one message with all that decides over it.
 type Delivery struct {
 	Box     Box
-	Command Stored // without its destinations
-	To      string
+	Command Stored // without its answer
 	Message string
 	Fetched bool
 }
@@ -124,12 +124,10 @@ type PlacedBox struct {
 type Closing struct {
 	Box    string
 	At     time.Time
-	Status plugout.Status // of those commands
+	Status plugout.Status // of those commands whose own deadline has not come
 
-	// Closed makes the event of the box; nil: none is written. Ended makes that of
-	// each command.
-	Closed func(b *Box) audit.Event
-	Ended  func(c *Stored) audit.Event
+	ClosedEvent func(b *Box) audit.Event    // of the box
+	EndedEvent  func(c *Stored) audit.Event // of each command
 }
 
 // Condition says when a command may still end in the way that is asked for.
@@ -156,8 +154,7 @@ type Finish struct {
 	// made, if it made one. Nil: none is closed.
 	Close *Closing
 
-	// Ended makes the event.
-	Ended func(c *Stored) audit.Event
+	EndedEvent func(c *Stored) audit.Event
 }
 
 // BoxChange is what an answer does to its box.
@@ -273,8 +270,8 @@ type Store interface {
 	// SetFetched marks a message as fetched.
 	SetFetched(ctx context.Context, message string, at time.Time) error
 
-	// Confirm notes that the person confirmed the match code of a box that is open,
-	// started and not yet confirmed, and sets the deadlines of its commands anew.
+	// Confirm notes that the person confirmed the match code of a box that is opened,
+	// not over and not yet confirmed, and sets the deadlines of its commands anew.
 	// It reports whether it did.
 	Confirm(ctx context.Context, box string, at time.Time, confirmed func(b *Box) audit.Event) (bool, error)
 
