@@ -37,8 +37,8 @@ var decoder = mustDecoder(cbor.DecOptions{
 	MaxMapPairs:       math.MaxInt32,
 	IndefLength:       cbor.IndefLengthForbidden,
 	TagsMd:            cbor.TagsForbidden,
-	IntDec:            cbor.IntDecConvertSigned, // int64 or an error in an any, never a silent change of type
-	ExtraReturnErrors: cbor.ExtraDecErrorNone,   // unknown members are to be tolerated
+	IntDec:            cbor.IntDecConvertSignedOrFail, // int64 or an error in an any, never a silent change of type
+	ExtraReturnErrors: cbor.ExtraDecErrorNone,         // unknown members are to be tolerated
 	FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
 	UTF8:              cbor.UTF8RejectInvalid,
 	NaN:               cbor.NaNDecodeForbidden,

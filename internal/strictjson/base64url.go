@@ -26,6 +26,12 @@ func (b *Bytes) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
+	if n := len(data); n >= 2 && data[0] == '"' && data[n-1] == '"' && isBase64URL(data[1:n-1]) {
+		decoded, err := base64.RawURLEncoding.AppendDecode([]byte{}, data[1:n-1])
+		*b = decoded
+		return err
+	}
+	// What is no base64url as it stands may be spelled with escapes.
 	var s string
 	if err := json.Unmarshal(data, &s); err != nil {
 		return &Error{Reason: Type, Detail: "a string belongs here", Err: err}
