@@ -38,7 +38,8 @@ const (
 type Error struct {
 	// Reason is the cause, for programs.
 	Reason Reason
-	// Offset is the byte at which the fault was found.
+	// Offset is the byte at which the fault was found; with reason Type, where the
+	// value ended.
 	Offset int64
 	// Path leads to the offending value or member, such as "response.transports[2]".
 	// It is empty for the outermost value.

@@ -95,14 +95,14 @@ func Decode(data []byte, v any, opts ...Option) error {
 		data = s.withoutForeign()
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return translate(err)
+		return translate(err, len(data))
 	}
 	return nil
 }
 
-// translate makes the errors of encoding/json ours. What it says about a value may
-// quote it, so that is left to Err.
-func translate(err error) error {
+// translate makes the errors that encoding/json has about a text of the given length
+// ours. What it says about a value may quote it, so that is left to Err.
+func translate(err error, length int) error {
 	if _, ok := errors.AsType[*json.InvalidUnmarshalError](err); ok {
 		return err
 	}
@@ -110,7 +110,7 @@ func translate(err error) error {
 		return own
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return &Error{Reason: Type, Offset: e.Offset, Path: e.Field, Detail: belongs(e.Type), Err: err}
+		return &Error{Reason: Type, Offset: min(e.Offset, int64(length)), Path: e.Field, Detail: belongs(e.Type), Err: err}
 	}
 	return &Error{Reason: Type, Detail: "a value does not have the form that belongs there", Err: err}
 }
