@@ -67,7 +67,7 @@ const maxName = 64
 // inMember puts a member's name in front of the path.
 func (e *Error) inMember(name []byte) *Error {
 	shown := string(name[:min(len(name), maxName)])
-	if !isPlain(shown) {
+	if !isShowable(shown) {
 		shown = strconv.QuoteToASCII(shown)
 	}
 	return e.below(shown)
@@ -84,8 +84,8 @@ func (e *Error) below(step string) *Error {
 	return e
 }
 
-// isPlain reports whether a name can be shown as it is.
-func isPlain(name string) bool {
+// isShowable reports whether a name can be shown as it is.
+func isShowable(name string) bool {
 	for _, c := range []byte(name) {
 		if c <= ' ' || c > '~' || strings.IndexByte(`.[]"\`, c) >= 0 {
 			return false

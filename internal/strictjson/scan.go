@@ -269,7 +269,15 @@ func (t text) content(data []byte) []byte {
 func (s *scanner) str() (text, *Error) {
 	s.pos++
 	t := text{span: span{start: s.pos}}
-	for s.pos < len(s.data) {
+	for {
+		plain := s.pos
+		for plain < len(s.data) && isPlain[s.data[plain]] {
+			plain++
+		}
+		s.pos = plain
+		if s.pos == len(s.data) {
+			return text{}, s.refuse(Syntax, s.pos, "a string does not end")
+		}
 		switch c := s.data[s.pos]; {
 		case c == '"':
 			t.end = s.pos
@@ -282,8 +290,6 @@ func (s *scanner) str() (text, *Error) {
 			}
 		case c < ' ':
 			return text{}, s.refuse(Syntax, s.pos, "a control character in a string")
-		case c < utf8.RuneSelf:
-			s.pos++
 		default:
 			r, size := utf8.DecodeRune(s.data[s.pos:])
 			if r == utf8.RuneError && size == 1 {
@@ -292,8 +298,15 @@ func (s *scanner) str() (text, *Error) {
 			s.pos += size
 		}
 	}
-	return text{}, s.refuse(Syntax, s.pos, "a string does not end")
 }
+
+// isPlain has the bytes that stand in a string for themselves alone.
+var isPlain = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
 
 // escape reads what starts with a backslash: both halves of a surrogate pair, if it
 // is one.
