@@ -1,0 +1,69 @@
+package webauthn_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"slices"
+	"testing"
+
+	"bestow.dev/webauthn"
+)
+
+// BenchmarkAuthentication is to be read as a pair: what judging an assertion costs,
+// from its JSON to the verdict, and what the signature alone costs of it.
+func BenchmarkAuthentication(b *testing.B) {
+	m := newAssertion(b)
+	body := m.json(b)
+	b.Run("judge", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			resp, err := webauthn.ParseAuthenticationResponse(body)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := webauthn.JudgeAuthentication(m.exp, resp); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+
+	client := sha256.Sum256(m.client.bytes())
+	digest := sha256.Sum256(slices.Concat(m.auth.bytes(), client[:]))
+	resp, err := webauthn.ParseAuthenticationResponse(body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("ecdsa", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if !ecdsa.VerifyASN1(&m.key.PublicKey, digest[:], resp.Signature) {
+				b.Fatal("signature does not verify")
+			}
+		}
+	})
+}
+
+// BenchmarkRegistration judges registrations from their JSON to the verdict.
+func BenchmarkRegistration(b *testing.B) {
+	for _, test := range []struct {
+		name string
+		m    *madeRegistration
+	}{
+		{"none", newRegistration(b)},
+		{"packed", newFull(b).madeRegistration},
+	} {
+		body := test.m.json(b)
+		b.Run(test.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := webauthn.ParseRegistrationResponse(body)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := webauthn.JudgeRegistration(test.m.exp, resp); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
