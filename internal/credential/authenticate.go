@@ -162,8 +162,9 @@ func mayAnswer(u *User, usable []Credential) error {
 // FinishAuthentication is an assertion that answers an authentication ceremony.
 type FinishAuthentication struct {
 	RelyingParty string
-	User         UserRef // who the caller takes the answer to be from; zero: whoever it says
-	RequestID    string  // the request the caller takes it to answer; empty: any of its own
+	User         UserRef    // who the caller takes the answer to be from; zero: whoever it says
+	Ceremony     CeremonyID // the ceremony the caller takes it to answer; empty: any of its own
+	RequestID    string     // the request the caller takes it to answer; empty: any of its own
 	Response     *webauthn.AuthenticationResponse
 }
 
@@ -208,7 +209,7 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 		return nil, err
 	}
 	now := s.clock()
-	if err := pending.mayBeFinished(by, in.User, in.RequestID, now); err != nil {
+	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, err
 	}
 	made, err := s.judgeAuthentication(ctx, p, pending, in)

@@ -181,8 +181,9 @@ type FinishRegistration struct {
 	RelyingParty string
 
 	// User is who the caller takes the answer to be for; zero: whoever the ceremony is
-	// for. RequestID is likewise the request the caller takes it to answer.
+	// for. Ceremony and RequestID are likewise what the caller takes it to answer.
 	User      UserRef
+	Ceremony  CeremonyID
 	RequestID string
 
 	Response *webauthn.RegistrationResponse
@@ -217,7 +218,7 @@ type JudgedRegistration struct {
 // Only the client or browser session that began the ceremony may finish it: to
 // anyone else it is unknown. A refusal of the answer spends the ceremony, so that a
 // challenge cannot be tried twice. Errors: response.missing, credential.name;
-// ceremony.unknown, ceremony.used, ceremony.expired, ceremony.user,
+// ceremony.unknown, ceremony.used, ceremony.expired, ceremony.user, user.unknown,
 // ceremony.request, user.locked and registration.self, which change nothing;
 // webauthn.* for an answer that was refused, which closes the ceremony as failed.
 func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
@@ -242,8 +243,8 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 		return nil, err
 	}
 	now := s.clock()
-	if err := pending.mayBeFinished(by, in.User, in.RequestID, now); err != nil {
-		return nil, err
+	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
+		return nil, s.unlessUnknown(ctx, by, in.User, err)
 	}
 	if err := refuseOwn(by, pending.User); err != nil {
 		return nil, err
@@ -287,16 +288,35 @@ func (s *Service) StoreRegistration(ctx context.Context, j *JudgedRegistration) 
 	return c, nil
 }
 
+// unlessUnknown returns err, or user.unknown where err says that the ceremony is
+// another user's and who is nobody at all.
+func (s *Service) unlessUnknown(ctx context.Context, by tenant.Authority, who UserRef, err error) error {
+	if !errors.Is(err, ErrCeremonyUser) {
+		return err
+	}
+	if _, lost := s.store.User(ctx, by.Tenant, who); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// taken is what the caller takes an answer to be to; zero members are not looked at.
+type taken struct {
+	ceremony  CeremonyID
+	requestID string
+	user      UserRef
+}
+
 // mayBeFinished judges everything about a finish but the answer itself. Nothing it
 // refuses changes the ceremony.
-func (p *Pending) mayBeFinished(by tenant.Authority, who UserRef, requestID string, now time.Time) error {
+func (p *Pending) mayBeFinished(by tenant.Authority, as taken, now time.Time) error {
 	cer := &p.Ceremony
 	switch {
 	case !cer.MayFinish(by):
 		return ErrCeremonyUnknown
-	case requestID != "" && requestID != cer.RequestID:
+	case as.ceremony != "" && as.ceremony != cer.ID, as.requestID != "" && as.requestID != cer.RequestID:
 		return ErrCeremonyRequest
-	case cer.Kind == Registration && !who.IsZero() && !who.Matches(p.User):
+	case cer.Kind == Registration && !as.user.IsZero() && !as.user.Matches(p.User):
 		return ErrCeremonyUser
 	}
 	if err := cer.open(now); err != nil {

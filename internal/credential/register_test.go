@@ -137,7 +137,7 @@ func TestFinishRegistrationRefusals(t *testing.T) {
 			a.in.Response = a.f.create(a.w.t, a.beg.Options)
 		}, "ceremony.unknown", false},
 		{"another user, by name", func(a *attempt) { a.in.User = credential.ByName("bob") }, "ceremony.user", false},
-		{"another user, by id", func(a *attempt) { a.in.User = credential.ByID("x") }, "ceremony.user", false},
+		{"nobody, by id", func(a *attempt) { a.in.User = credential.ByID("x") }, "user.unknown", false},
 		{"the user, by handle", func(a *attempt) { a.in.User = credential.ByHandle(a.beg.User.Handle) }, "", true},
 		{"another request", func(a *attempt) { a.in.RequestID = "r2" }, "ceremony.request", false},
 		{"just in time", func(a *attempt) { a.w.later(300*time.Second - time.Millisecond) }, "", true},
