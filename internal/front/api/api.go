@@ -1,0 +1,156 @@
+// Package api is our own door: users, invitations, credentials and both ceremonies,
+// relying parties, API clients and the audit trail, under /api/v1.
+//
+// It is what the other doors stand beside: their vendors' shapes add no ability that
+// is not here. The document that describes it, OpenAPI 3.1, is made from the code and
+// served at /api/v1/openapi.json; /api/v1/docs is the same for people.
+//
+// A caller is an API client, with its secret by HTTP Basic or with an access token of
+// POST /api/v1/oauth2/token. What it may do is for the domain to say: the door reads
+// a request, makes one call, and writes the answer. Refusals are problem documents
+// (RFC 9457) whose code is the domain's, so that every cause has its own name. Lists
+// come in pages: items, and in next the cursor of the page after, absent on the last.
+//
+// Each resource has a file with its documents, its calls and the translation between
+// them. The front of the house reads api.go, problem.go and gate.go first.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/credential"
+	"bestow.dev/internal/strictjson"
+	"bestow.dev/internal/tenant"
+	"bestow.dev/internal/web"
+)
+
+// Prefix is where the door's paths begin.
+const Prefix = "/api/v1"
+
+// Config is what the door is made of. Credentials, Directory and Trail are required.
+type Config struct {
+	Credentials *credential.Service
+	Directory   *tenant.Directory
+	Trail       audit.Store
+
+	// InvitationURL is the address of the enrolment page up to where the secret of an
+	// invitation goes, such as "https://id.example.com/enrol#". Empty: invitations are
+	// answered without a link.
+	InvitationURL string
+
+	// Now is the clock of the limits on failed attempts; nil is [time.Now].
+	Now func() time.Time
+}
+
+// via names this door in the audit trail.
+const via = "api"
+
+type front struct {
+	Config
+	api     huma.API
+	callers *web.Callers
+}
+
+// New returns the door. Its paths begin with [Prefix]; it answers 404 to all others.
+// It returns an error if c lacks what is required.
+func New(c Config) (http.Handler, error) {
+	if c.Credentials == nil || c.Directory == nil || c.Trail == nil {
+		return nil, errors.New("api: the door needs its services")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	mux := http.NewServeMux()
+	f := &front{
+		Config:  c,
+		api:     huma.NewAPI(settings(), humago.NewAdapter(mux, Prefix)),
+		callers: web.NewCallers(c.Directory, via, c.Now),
+	}
+	f.api.UseMiddleware(f.gate)
+	f.users()
+	f.invitations()
+	f.credentials()
+	f.registrations()
+	f.authentications()
+	f.relyingParties()
+	f.clients()
+	f.auditEvents()
+	f.accessTokens(mux)
+	if err := f.describe(mux); err != nil {
+		return nil, err
+	}
+	return web.Routes(mux, writeProblem), nil
+}
+
+// settings are those of the OpenAPI library, without its document, pages and schema
+// links: it would fetch scripts from elsewhere, and we serve our own.
+func settings() huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title:   "Bestow",
+				Version: "1",
+				Description: "Gives people their FIDO credentials. Refusals are RFC 9457 problem documents; " +
+					"lists come in pages, whose next is the cursor of the page after.",
+			},
+			Servers: []*huma.Server{{URL: Prefix}},
+			Tags:    tags,
+			Components: &huma.Components{
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: securitySchemes(),
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": jsonFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	}
+}
+
+// jsonFormat reads as every door does: no member twice and none unknown.
+var jsonFormat = huma.Format{
+	Marshal: func(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) },
+	Unmarshal: func(data []byte, v any) error {
+		return strictjson.Decode(data, v, strictjson.DisallowUnknown())
+	},
+}
+
+// call is an operation's handler: the caller's authority and input in, output or a
+// fault out.
+type call[I, O any] func(ctx context.Context, by tenant.Authority, in *I) (*O, error)
+
+// handle mounts serve as an operation.
+func handle[I, O any](f *front, op huma.Operation, serve call[I, O]) {
+	op.MaxBodyBytes = web.MaxBodyBytes + 1 // the gate has read the body by then, and less of it
+	op.BodyReadTimeout = -1                // for the same reason
+	huma.Register(f.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := serve(ctx, authorityOf(ctx), in)
+		if err != nil {
+			return nil, problemOf(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// nothing is the input, or output, of an operation that has none.
+type nothing struct{}
+
+// answer is the output of an operation that answers with a document.
+type answer[T any] struct {
+	Body T
+}
+
+// created is the output of an operation that made something.
+type created[T any] struct {
+	Location string `header:"Location" doc:"Where it is from now on"`
+	Body     T
+}

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"bestow.dev/internal/credential"
+	"bestow.dev/internal/tenant"
+)
+
+// personRecord is all that is kept about a person, to be handed to them. Of secrets
+// only hashes are kept, and they are not in it.
+type personRecord struct {
+	User        user                 `json:"user"`
+	Credentials []recordedCredential `json:"credentials" nullable:"false"`
+	Ceremonies  []recordedCeremony   `json:"ceremonies" nullable:"false"`
+	Invitations []recordedInvitation `json:"invitations" nullable:"false"`
+	Sessions    []recordedSession    `json:"sessions" nullable:"false"`
+	Events      []event              `json:"events" nullable:"false" doc:"Of the audit trail"`
+}
+
+type recordedCredential struct {
+	boundCredential
+	UserAgent string    `json:"userAgent,omitempty"`
+	Evidence  *evidence `json:"evidence,omitempty"`
+}
+
+type recordedCeremony struct {
+	ceremony
+	Kind    string `json:"kind" enum:"registration,authentication"`
+	Actor   string `json:"actor"`
+	Address string `json:"address,omitempty"`
+}
+
+type recordedInvitation struct {
+	invitation
+	State string     `json:"state" enum:"open,spent,cancelled"`
+	Actor string     `json:"actor"`
+	Ended *time.Time `json:"ended,omitempty"`
+}
+
+type recordedSession struct {
+	Purpose      string     `json:"purpose" enum:"enrol,visit,signed_in"`
+	RelyingParty string     `json:"relyingParty"`
+	Address      string     `json:"address,omitempty"`
+	Created      time.Time  `json:"created"`
+	Expires      time.Time  `json:"expires"`
+	Ended        *time.Time `json:"ended,omitempty"`
+	Credential   string     `json:"credential,omitempty" doc:"Our id of the credential registered, or signed in with"`
+}
+
+func fromRecord(r *credential.PersonRecord, now time.Time) personRecord {
+	out := personRecord{
+		User: fromUser(&r.User),
+		Credentials: each(r.Credentials, func(c *credential.Credential) recordedCredential {
+			return recordedCredential{boundCredential: fromCredential(c), UserAgent: c.UserAgent}
+		}),
+		Ceremonies:  each(r.Ceremonies, func(c *credential.Ceremony) recordedCeremony { return recordCeremony(c, now) }),
+		Invitations: each(r.Invitations, recordInvitation),
+		Sessions:    each(r.Sessions, recordSession),
+		Events:      each(r.Events, fromEvent),
+	}
+	for i := range min(len(r.Evidence), len(out.Credentials)) {
+		out.Credentials[i].Evidence = new(fromEvidence(&r.Evidence[i]))
+	}
+	return out
+}
+
+func recordCeremony(c *credential.Ceremony, now time.Time) recordedCeremony {
+	return recordedCeremony{ceremony: fromCeremony(c, now), Kind: string(c.Kind), Actor: c.Actor.String(), Address: c.Address}
+}
+
+func recordInvitation(i *credential.Invitation) recordedInvitation {
+	return recordedInvitation{invitation: fromInvitation(i), State: string(i.State), Actor: i.Actor.String(), Ended: unlessZero(i.Ended)}
+}
+
+func recordSession(s *credential.Session) recordedSession {
+	return recordedSession{
+		Purpose: string(s.Purpose), RelyingParty: s.RelyingParty, Address: s.Address,
+		Created: s.Created, Expires: s.Expires, Ended: unlessZero(s.Ended), Credential: string(s.Credential),
+	}
+}
+
+func (f *front) exportUser(ctx context.Context, by tenant.Authority, in *userID) (*answer[personRecord], error) {
+	r, err := f.Credentials.ExportUser(ctx, by, in.ref())
+	if err != nil {
+		return nil, err
+	}
+	return &answer[personRecord]{fromRecord(r, f.Now())}, nil
+}
