@@ -1,0 +1,130 @@
+// Command bestow is the whole product in one program: the server, its
+// administration, the demo, and the desktop agent as `bestow agent`.
+//
+// It exits with 0 when it did what was asked, 1 when that was refused or failed, 2
+// when the command line or the input made no sense, and 3 for a fault of its own.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"bestow.dev/internal/config"
+	"bestow.dev/internal/fault"
+)
+
+// The exit codes.
+const (
+	exitDone     = 0
+	exitRefused  = 1
+	exitUsage    = 2
+	exitInternal = 3
+)
+
+// program is the command line. Every verb is one struct in one file.
+type program struct {
+	Config string `help:"Configuration file. Without one everything has a default." env:"BESTOW_CONFIG" placeholder:"FILE" type:"path"`
+	Data   string `help:"Data directory, instead of the configuration's." placeholder:"DIR" type:"path"`
+	JSON   bool   `help:"Print JSON instead of a table." name:"json"`
+
+	Demo       demoCmd       `cmd:"" help:"Play the whole flow on this machine with a software key."`
+	Serve      serveCmd      `cmd:"" help:"Run the server."`
+	User       userCmd       `cmd:"" help:"Users: create, import, invite, lock, export, erase."`
+	Credential credentialCmd `cmd:"" help:"Credentials: list, rename, suspend, delete."`
+	Client     clientCmd     `cmd:"" help:"API clients and their secrets."`
+	Relay      relayCmd      `cmd:"" help:"Try out a message relay: send, poll, listen."`
+	Audit      auditCmd      `cmd:"" help:"The audit trail: list, export, verify."`
+	Backup     backupCmd     `cmd:"" help:"Write a backup while the server runs."`
+	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty place."`
+	CA         caCmd         `cmd:"" name:"ca" help:"The local certificate authority."`
+	Agent      agentCmd      `cmd:"" help:"The desktop agent; see bestow agent --help."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+}
+
+// invocation is what every verb gets to work with.
+type invocation struct {
+	program *program
+	ctx     context.Context
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+}
+
+// load reads the configuration that the command line names.
+func (in *invocation) load(flags map[string]any) (*config.Config, error) {
+	if flags == nil {
+		flags = map[string]any{}
+	}
+	if in.program.Data != "" {
+		flags["data"] = in.program.Data
+	}
+	cfg, err := config.Load(config.Sources{File: in.program.Config, Environ: os.Environ(), Flags: flags})
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "configuration", err.Error())
+	}
+	return cfg, nil
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	in := &invocation{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	os.Exit(run(in, os.Args[1:]))
+}
+
+// run does what args ask for and returns the exit code.
+func run(in *invocation, args []string) (code int) {
+	if len(args) > 0 && args[0] == agentWord {
+		return in.agent(args[1:])
+	}
+	var p program
+	in.program = &p
+	exited := -1 // kong asks to exit after --help
+	parser, err := kong.New(
+		&p,
+		kong.Name("bestow"),
+		kong.Description("Bestow gives people their FIDO credentials."),
+		kong.UsageOnError(),
+		kong.Writers(in.stdout, in.stderr),
+		kong.Exit(func(c int) { exited = c }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		fmt.Fprintln(in.stderr, "bestow:", err)
+		return exitInternal
+	}
+	k, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(in.stderr, "bestow: %v\nRun bestow --help to see what there is.\n", err)
+		return exitUsage
+	}
+	return report(in.stderr, k.Run(in))
+}
+
+// report prints err for a person and returns the exit code it stands for.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	f := fault.From(err)
+	switch f.Kind {
+	case fault.Internal:
+		fmt.Fprintln(w, "bestow:", err)
+		return exitInternal
+	case fault.Invalid:
+		fmt.Fprintln(w, "bestow:", f.Public)
+		return exitUsage
+	default:
+		fmt.Fprintf(w, "bestow: %s (%s)\n", f.Public, f.Code)
+		return exitRefused
+	}
+}

@@ -1,0 +1,287 @@
+// Package wiring puts the house together: it is the one place that knows every
+// room. `bestow serve`, the command line and the demo all start here, so that they
+// run the same thing.
+//
+// [Open] gives the services over an open database, for a verb of the command line;
+// [Start] gives a whole server.
+package wiring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/config"
+	"bestow.dev/internal/credential"
+	"bestow.dev/internal/outbound"
+	"bestow.dev/internal/plugout"
+	"bestow.dev/internal/relay"
+	"bestow.dev/internal/store"
+	"bestow.dev/internal/tenant"
+)
+
+// App is the services over an open database.
+type App struct {
+	DB          *store.DB
+	Directory   *tenant.Directory
+	Credentials *credential.Service
+	Relay       *relay.Service
+
+	config  *config.Config
+	url     string // public URL
+	clients *relay.Clients
+	log     *slog.Logger
+}
+
+// Options is what [Open] needs beside the configuration.
+type Options struct {
+	Log *slog.Logger // required
+	URL string       // the public URL; empty: from the configuration
+}
+
+// DatabaseFile is where SQLite keeps its data.
+func DatabaseFile(cfg *config.Config) string { return filepath.Join(cfg.Data, "bestow.db") }
+
+// Open opens the database and makes the services. The caller closes the App.
+func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error) {
+	a := &App{config: cfg, log: o.Log}
+	if o.URL == "" {
+		o.URL = ConfiguredURL(cfg)
+	}
+	a.url = o.URL
+	db := store.Config{Postgres: cfg.Database, Log: o.Log}
+	if cfg.Database == "" {
+		db.SQLite = DatabaseFile(cfg)
+	}
+	if a.DB, err = store.Open(ctx, db); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.DB.Close())
+		}
+	}()
+	fromFile, err := fileTenants(cfg, o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if a.Directory, err = tenant.New(ctx, a.DB, fromFile, time.Now); err != nil {
+		return nil, err
+	}
+	if a.Credentials, err = credential.New(credential.Config{
+		Store: a.DB, Directory: a.Directory, Trail: a.DB, Log: o.Log, Notify: a.notify,
+	}); err != nil {
+		return nil, err
+	}
+	if err := a.openRelay(o.URL); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// openRelay makes the relay, with the clients that the file names. Without the
+// hermod front it has none, and works for later processes of our own.
+func (a *App) openRelay(publicURL string) error {
+	clients, err := relayClients(a.config)
+	if err != nil {
+		return err
+	}
+	if a.clients, err = relay.NewClients(clients...); err != nil {
+		return fmt.Errorf("fronts.hermod.allowed-clients: %w", err)
+	}
+	caller, err := outbound.New(outbound.Config{CAFile: a.config.TLS.CAFile, Log: a.log})
+	if err != nil {
+		return fmt.Errorf("tls.ca-file: %w", err)
+	}
+	c := relay.Config{
+		Store: a.DB.Relay(), Clients: a.clients, Wakeups: a.DB.Hub(), Caller: caller,
+		PublicURL: publicURL + "/hermod/rest/ms", Log: a.log,
+	}
+	if h := a.config.Fronts.Hermod; h != nil {
+		c.PublicURL = h.PublicURL
+		if c.PublicURL == "" {
+			c.PublicURL = publicURL + h.URIBase + "/ms"
+		}
+		c.Attempts = h.Callback.Attempts
+		c.RetryDelay = time.Duration(h.Callback.RetryDelay) * time.Second
+	}
+	a.Relay, err = relay.New(c)
+	return err
+}
+
+// Reload takes the relay's clients from a configuration that was read again. All
+// else needs a restart. If they are not good, the old ones stay.
+func (a *App) Reload(again *config.Config) error {
+	clients, err := relayClients(again)
+	if err != nil {
+		return err
+	}
+	return a.clients.Replace(clients...)
+}
+
+// Purge removes what is over. A failure is logged: the next round tries again.
+func (a *App) Purge(ctx context.Context) {
+	if _, err := a.Credentials.Purge(ctx); err != nil && ctx.Err() == nil {
+		a.log.Error("purge of ceremonies, sessions and invitations", "error", err)
+	}
+	if _, err := a.Directory.PurgeAccessTokens(ctx); err != nil && ctx.Err() == nil {
+		a.log.Error("purge of access tokens", "error", err)
+	}
+}
+
+// closeTime is how long notices under way may take to be delivered.
+const closeTime = 5 * time.Second
+
+// Close ends the services and closes the database.
+func (a *App) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	return errors.Join(a.Credentials.Close(ctx), a.DB.Close())
+}
+
+// notify is the notice of a new credential until an installation has a way to reach
+// people: a line in the log that a collector can act on.
+func (a *App) notify(_ context.Context, n credential.Notice) error {
+	a.log.Info("a credential was added", "tenant", n.Tenant, "relyingParty", n.RelyingParty,
+		"user", n.User.ID, "credential", n.Credential.ID, "by", n.Credential.ProvisionedBy, "self", n.Self)
+	return nil
+}
+
+// ConfiguredURL is the public URL as far as it is known without listening.
+func ConfiguredURL(cfg *config.Config) string {
+	if cfg.PublicURL != "" {
+		return cfg.PublicURL
+	}
+	_, port, _ := net.SplitHostPort(cfg.Listen) // checked when it was loaded
+	return localURL(port)
+}
+
+// fileTenants translates the tenants of the configuration.
+func fileTenants(cfg *config.Config, publicURL string) ([]tenant.FileTenant, error) {
+	var tenants []tenant.FileTenant
+	for i, t := range cfg.Tenants {
+		ft := tenant.FileTenant{Name: t.Name}
+		for j, rp := range t.RelyingParties {
+			translated, err := fileRelyingParty(rp, publicURL)
+			if err != nil {
+				return nil, fmt.Errorf("tenants[%d].relying-parties[%d].%w", i, j, err)
+			}
+			ft.RelyingParties = append(ft.RelyingParties, translated)
+		}
+		for _, c := range t.Clients {
+			ft.Clients = append(ft.Clients, tenant.FileClient{
+				ID: c.ID, Name: c.Name, Secrets: c.Keys, Scopes: c.Scopes, RelyingParties: c.RelyingParties,
+			})
+		}
+		tenants = append(tenants, ft)
+	}
+	return tenants, nil
+}
+
+// maxAnchorsBytes bounds a file of trust anchors.
+const maxAnchorsBytes = 1 << 20
+
+func fileRelyingParty(rp config.RelyingParty, publicURL string) (tenant.RelyingParty, error) {
+	out := tenant.RelyingParty{
+		ID: rp.ID, Name: rp.Name, Origins: rp.Origins,
+		AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
+		ResidentKey:             tenant.Requirement(rp.ResidentKey),
+		UserVerification:        tenant.Requirement(rp.UserVerification),
+		AuthenticatorAttachment: rp.AuthenticatorAttachment,
+		Attestation:             tenant.Attestation(rp.Attestation),
+		AttestationTrust:        tenant.AttestationTrust(rp.AttestationTrust),
+		AllowedAAGUIDs:          rp.AllowedAAGUIDs,
+		Algorithms:              rp.Algorithms,
+		MaxCredentialsPerUser:   rp.MaxCredentialsPerUser,
+		ChallengeLife:           rp.ChallengeLife,
+		Timeout:                 rp.Timeout,
+	}
+	if len(out.Origins) == 0 {
+		out.Origins = originsFor(rp.ID, publicURL)
+	}
+	if rp.TrustAnchorsFile == "" {
+		return out, nil
+	}
+	info, err := os.Stat(rp.TrustAnchorsFile)
+	if err != nil {
+		return out, fmt.Errorf("trust-anchors-file: %w", err)
+	}
+	if info.Size() > maxAnchorsBytes {
+		return out, errors.New("trust-anchors-file: is too large")
+	}
+	text, err := os.ReadFile(rp.TrustAnchorsFile)
+	if err != nil {
+		return out, fmt.Errorf("trust-anchors-file: %w", err)
+	}
+	out.TrustAnchors = string(text)
+	return out, nil
+}
+
+// originsFor is the public URL's origin where a page served there may use the
+// relying party; otherwise nothing, which means https:// and the id.
+func originsFor(rpID, publicURL string) []string {
+	u, err := url.Parse(publicURL)
+	if err != nil {
+		return nil
+	}
+	if host := u.Hostname(); host == rpID || strings.HasSuffix(host, "."+rpID) {
+		return []string{u.Scheme + "://" + u.Host}
+	}
+	return nil
+}
+
+// relayClients translates the relay's clients of the configuration.
+func relayClients(cfg *config.Config) ([]*relay.Client, error) {
+	h := cfg.Fronts.Hermod
+	if h == nil {
+		return nil, nil
+	}
+	var clients []*relay.Client
+	for i, c := range h.AllowedClients {
+		client := &relay.Client{
+			Tenant: h.Tenant, ID: c.ClientID, Group: c.Group, CallbackURL: c.CallbackURL,
+			AcceptUnsigned: c.AcceptUnsigned, MatchCode: c.MatchCode,
+		}
+		for _, key := range c.Keys {
+			client.KeyHashes = append(client.KeyHashes, relay.HashKey(key))
+		}
+		client.CallbackUser, client.CallbackPassword, _ = strings.Cut(c.CallbackBasicAuth, ":")
+		if len(c.AttestationSet) > 0 {
+			keys, err := plugout.ParseKeySet(c.AttestationSet)
+			if err != nil {
+				return nil, fmt.Errorf("fronts.hermod.allowed-clients[%d].attestation-keys: %w", i, err)
+			}
+			client.KeySet = keys
+		}
+		clients = append(clients, client)
+	}
+	return clients, nil
+}
+
+// NoClients reports whether nobody can call: neither file nor database has an API
+// client, and the relay has none.
+func (a *App) NoClients(ctx context.Context) bool {
+	for range a.clients.All() {
+		return false
+	}
+	tenants, err := a.Directory.Tenants(ctx)
+	if err != nil {
+		return false
+	}
+	for _, t := range tenants {
+		by := tenant.Authority{Tenant: t.Name, Actor: audit.Actor{Kind: audit.System, ID: "start"}, Scopes: []tenant.Scope{tenant.ScopeAdmin}}
+		clients, err := a.Directory.Clients(ctx, by)
+		if err != nil || len(clients) > 0 {
+			return false
+		}
+	}
+	return true
+}

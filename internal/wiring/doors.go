@@ -1,0 +1,84 @@
+package wiring
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"bestow.dev/internal/config"
+	"bestow.dev/internal/front/api"
+	"bestow.dev/internal/front/digitalaccess"
+	"bestow.dev/internal/front/enrol"
+	"bestow.dev/internal/front/hermod"
+	"bestow.dev/internal/tenant"
+)
+
+// mountDoors opens the doors that the configuration asks for. Our own API and the
+// enrolment pages are always there.
+func (s *Server) mountDoors(mux *http.ServeMux) error {
+	visit, err := s.ownRelyingParty(context.Background())
+	if err != nil {
+		return err
+	}
+	if err := enrol.Mount(mux, enrol.Config{
+		Credentials: s.Credentials, Directory: s.Directory, Tenant: visit.Tenant, RelyingParty: visit.ID,
+	}); err != nil {
+		return err
+	}
+	ours, err := api.New(api.Config{
+		Credentials: s.Credentials, Directory: s.Directory, Trail: s.DB, InvitationURL: s.EnrolURL() + "#",
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/api/v1/", ours)
+	if c := s.config.Fronts.DigitalAccess; c != nil {
+		if err := s.mountDigitalAccess(mux, c); err != nil {
+			return err
+		}
+	}
+	if c := s.config.Fronts.Hermod; c != nil {
+		return hermod.Mount(mux, hermod.Config{
+			Relay: s.Relay, Tenant: c.Tenant, URIBase: c.URIBase,
+			HideExceptions: c.REST.HideExceptions, OpenAPI: c.Swagger.Enabled, Trace: c.REST.Log,
+		})
+	}
+	return nil
+}
+
+func (s *Server) mountDigitalAccess(mux *http.ServeMux, c *config.DigitalAccess) error {
+	door, err := digitalaccess.New(digitalaccess.Config{
+		Credentials: s.Credentials, Directory: s.Directory,
+		Tenant: c.Tenant, RelyingParty: c.RelyingParty, Prefix: c.Prefix,
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle(c.Prefix+"/fido/", door)
+	mux.Handle(c.Prefix+"/oauth2/", door)
+	return nil
+}
+
+// EnrolURL is the page that enrolment links lead to.
+func (a *App) EnrolURL() string { return a.url + "/enrol" }
+
+// ownRelyingParty is the first relying party that pages on the public URL may use:
+// the one that visitors without a link sign in to. Zero if there is none.
+func (s *Server) ownRelyingParty(ctx context.Context) (tenant.RelyingParty, error) {
+	tenants, err := s.Directory.Tenants(ctx)
+	if err != nil {
+		return tenant.RelyingParty{}, err
+	}
+	for _, t := range tenants {
+		rps, err := s.Directory.RelyingParties(ctx, t.Name)
+		if err != nil {
+			return tenant.RelyingParty{}, err
+		}
+		for _, rp := range rps {
+			if slices.Contains(rp.Origins, s.URL) {
+				return *rp, nil
+			}
+		}
+	}
+	return tenant.RelyingParty{}, nil
+}
