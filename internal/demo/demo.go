@@ -114,6 +114,9 @@ func (p *play) story(ctx context.Context) error {
 	if err := p.startServer(ctx); err != nil {
 		return err
 	}
+	if err := p.trustRelay(ctx); err != nil {
+		return err
+	}
 	options, err := p.takeOptions(ctx)
 	if err != nil {
 		return err
@@ -133,7 +136,7 @@ func (p *play) story(ctx context.Context) error {
 
 // prepare makes the keys, the agent's home and the configuration file.
 func (p *play) prepare(ctx context.Context) (err error) {
-	s := p.t.begin(you, desk, "install it: its own signing key, and whom it may trust")
+	s := p.t.begin(you, desk, "install it")
 	p.secrets = secrets{api: rand.Text() + rand.Text(), relay: rand.Text() + rand.Text(), callback: rand.Text()}
 	p.agent = agent{
 		program:    p.Program,
@@ -152,9 +155,6 @@ func (p *play) prepare(ctx context.Context) (err error) {
 	if _, err := p.agent.run(ctx, nil, "install", "--dir", p.agent.home, "--key-only"); err != nil {
 		return s.failed(err)
 	}
-	if _, err := p.agent.run(ctx, nil, "trust", "add", "localhost", "--rp", relyingParty, "--dir", p.agent.home); err != nil {
-		return s.failed(err)
-	}
 	public, err := p.agent.run(ctx, nil, "key", "show", "--jwks", "--dir", p.agent.home)
 	if err != nil {
 		return s.failed(err)
@@ -170,7 +170,7 @@ func (p *play) prepare(ctx context.Context) (err error) {
 			return s.failed(err)
 		}
 	}
-	s.done("it will talk to the relay on localhost about the relying party " + relyingParty + ", and to nobody else")
+	s.done("a signing key of its own; the relay gets the public half")
 	return nil
 }
 
@@ -229,6 +229,18 @@ func (p *play) startServer(ctx context.Context) error {
 	}
 	s.done(p.server.URL+", SQLite, data in a fresh directory",
 		"TLS by a local authority that was made just now, may sign for this machine only, and has forgotten its key")
+	return nil
+}
+
+// trustRelay puts the relay on the agent's allow list, which is empty until then and
+// refuses everything.
+func (p *play) trustRelay(ctx context.Context) error {
+	host := strings.TrimPrefix(p.server.URL, "https://")
+	s := p.t.begin(you, desk, "trust add "+host+" --rp "+relyingParty)
+	if _, err := p.agent.run(ctx, nil, "trust", "add", host, "--rp", relyingParty, "--dir", p.agent.home); err != nil {
+		return s.failed(err)
+	}
+	s.done("it takes links to this relay, for this relying party, and no others")
 	return nil
 }
 
