@@ -294,7 +294,7 @@ func (s *Service) unlessUnknown(ctx context.Context, by tenant.Authority, who Us
 	if !errors.Is(err, ErrCeremonyUser) {
 		return err
 	}
-	if _, lost := s.store.User(ctx, by.Tenant, who); lost != nil {
+	if _, lost := s.user(ctx, by.Tenant, who); lost != nil {
 		return lost
 	}
 	return err
