@@ -86,7 +86,7 @@ type Authentication struct {
 func JudgeAuthentication(exp AuthenticationExpectation, resp *AuthenticationResponse) (*Authentication, error) {
 	// Steps 3, 4, 7, 8 and 9 are those of ParseAuthenticationResponse.
 	if resp == nil || resp.AuthenticatorData == nil {
-		return nil, refuse(ReasonJSONMalformed, "7.2/3", "there is no response")
+		return nil, refuse(ReasonJSONMalformed, "7.2/3", "there is no parsed response")
 	}
 	authData := resp.AuthenticatorData
 

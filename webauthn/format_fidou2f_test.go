@@ -72,6 +72,7 @@ func TestFIDOU2FSteps(t *testing.T) {
 		{"step 6: signed by the credential key", func(t *testing.T, a *attested) {
 			a.statement = statementOf(pair{cText("sig"), cBytes(sign(t, a.key, u2fMessage(t, a.madeRegistration)))}, pair{cText("x5c"), x5c(a.attestation(t).cert)})
 		}, webauthn.ReasonAttestationSignature, "8.6/6"},
+		{"trust: attestation certificate of a CA", func(_ *testing.T, a *attested) { a.template.IsCA = true }, webauthn.ReasonAttestationCertificate, "7.1/24"},
 		{"trust: no anchors", func(_ *testing.T, a *attested) { a.exp.Trust.Anchors = nil }, webauthn.ReasonAttestationUntrusted, "7.1/24"},
 		{"trust: an allowed model, which the signature does not cover", func(_ *testing.T, a *attested) {
 			a.auth.aaguid = testAAGUID

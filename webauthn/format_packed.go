@@ -30,13 +30,12 @@ func verifyPacked(attStmt strictcbor.Item, in *attestedInput) (*statement, error
 // parsePacked runs step 1. ecdaaKeyId, which Level 1 had, is as unknown as any other member.
 func parsePacked(attStmt strictcbor.Item) (*packedStatement, error) {
 	const step = "8.2/1"
-	if attStmt.Kind() != strictcbor.Map {
-		return nil, refuse(ReasonAttestationStatementMalformed, step, "the statement is no map")
-	}
 	s := &packedStatement{}
 	var hasAlg bool
+	// What is no map has no entries, and lacks them all.
 	for key, value := range attStmt.Entries() {
-		name, ok := key.Text()
+		name, _ := key.Text()
+		var ok bool
 		switch name {
 		case "alg":
 			s.alg, ok = algorithmNumber(value)

@@ -142,7 +142,7 @@ func CredProtectInput(level CredProtect, enforce bool) (map[string]json.RawMessa
 	}
 	policy, ok := policies[level]
 	if !ok {
-		return nil, &OptionsError{Member: "extensions.credentialProtectionPolicy", Problem: "there is no such level"}
+		return nil, &OptionsError{Member: "extensions.credentialProtectionPolicy", Problem: "no such level"}
 	}
 	return map[string]json.RawMessage{
 		"credentialProtectionPolicy":        json.RawMessage(`"` + policy + `"`),
@@ -204,22 +204,22 @@ func (o *RequestOptions) Expectation(rp RelyingParty, record CredentialRecord, u
 func (o *CreationOptions) Check() error {
 	switch {
 	case o.RP.ID == "":
-		return &OptionsError{Member: "rp.id", Problem: "is missing"}
+		return &OptionsError{Member: "rp.id", Problem: "missing"}
 	case o.RP.Name == "":
-		return &OptionsError{Member: "rp.name", Problem: "is missing"}
+		return &OptionsError{Member: "rp.name", Problem: "missing"}
 	case len(o.User.ID) == 0 || len(o.User.ID) > maxUserHandle:
-		return &OptionsError{Member: "user.id", Problem: "must have 1 to 64 bytes"}
+		return &OptionsError{Member: "user.id", Problem: "not 1 to 64 bytes"}
 	case o.User.Name == "":
-		return &OptionsError{Member: "user.name", Problem: "is missing"}
+		return &OptionsError{Member: "user.name", Problem: "missing"}
 	case len(o.PubKeyCredParams) == 0:
-		return &OptionsError{Member: "pubKeyCredParams", Problem: "offers no algorithm"}
+		return &OptionsError{Member: "pubKeyCredParams", Problem: "no algorithm offered"}
 	}
 	for i, p := range o.PubKeyCredParams {
 		if p.Type != TypePublicKey {
-			return &OptionsError{Member: fmt.Sprintf("pubKeyCredParams[%d].type", i), Problem: "is not public-key"}
+			return &OptionsError{Member: fmt.Sprintf("pubKeyCredParams[%d].type", i), Problem: "not public-key"}
 		}
 		if p.Algorithm == 0 {
-			return &OptionsError{Member: fmt.Sprintf("pubKeyCredParams[%d].alg", i), Problem: "is missing"}
+			return &OptionsError{Member: fmt.Sprintf("pubKeyCredParams[%d].alg", i), Problem: "missing"}
 		}
 	}
 	return checkShared("excludeCredentials", o.Challenge, o.TimeoutMillis, o.ExcludeCredentials)
@@ -233,16 +233,16 @@ func (o *RequestOptions) Check() error {
 // checkShared checks what both kinds of options have; list is the name of credentials.
 func checkShared(list string, challenge []byte, timeoutMillis int64, credentials []CredentialDescriptor) error {
 	if len(challenge) < MinChallengeBytes {
-		return &OptionsError{Member: "challenge", Problem: "must have at least 16 bytes"}
+		return &OptionsError{Member: "challenge", Problem: "fewer than 16 bytes"}
 	}
 	if timeoutMillis < 0 || timeoutMillis > math.MaxUint32 {
-		return &OptionsError{Member: "timeout", Problem: "is not a number of milliseconds that a client takes"}
+		return &OptionsError{Member: "timeout", Problem: "not a number of milliseconds that a client takes"}
 	}
 	wrong := func(d CredentialDescriptor) bool {
 		return d.Type != TypePublicKey || len(d.ID) == 0 || len(d.ID) > maxCredentialID
 	}
 	if i := slices.IndexFunc(credentials, wrong); i >= 0 {
-		return &OptionsError{Member: fmt.Sprintf("%s[%d]", list, i), Problem: "is not a public-key credential with an ID of 1 to 1023 bytes"}
+		return &OptionsError{Member: fmt.Sprintf("%s[%d]", list, i), Problem: "not a public-key credential with an ID of 1 to 1023 bytes"}
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package webauthn
 
 import (
 	"encoding/json"
+	"errors"
+	"strings"
 
 	"bestow.dev/internal/strictjson"
 )
@@ -41,19 +43,28 @@ func ParseRequestOptions(data []byte) (*RequestOptions, error) {
 // parseOptions decodes data, or its publicKey member, into options.
 func parseOptions(data []byte, options any) error {
 	if len(data) > MaxOptionsBytes {
-		return &OptionsError{Problem: "are 64 KiB long or longer"}
+		return &OptionsError{Problem: "64 KiB long or longer"}
 	}
 	var wrapper struct {
 		PublicKey json.RawMessage `json:"publicKey"`
 	}
 	if err := strictjson.Decode(data, &wrapper); err != nil {
-		return &OptionsError{Problem: "are not a JSON object", Err: err}
+		return optionsRefused(err)
 	}
 	if wrapper.PublicKey != nil {
 		data = wrapper.PublicKey
 	}
 	if err := strictjson.Decode(data, options); err != nil {
-		return &OptionsError{Problem: "do not have the form of §5.4 or §5.5", Err: err}
+		return optionsRefused(err)
 	}
 	return nil
+}
+
+// optionsRefused names the member at which the JSON was refused.
+func optionsRefused(err error) *OptionsError {
+	refusal := &OptionsError{Problem: "not the JSON of options", Err: err}
+	if e, ok := errors.AsType[*strictjson.Error](err); ok {
+		refusal.Member = strings.TrimPrefix(strings.TrimPrefix(e.Path, "publicKey"), ".")
+	}
+	return refusal
 }

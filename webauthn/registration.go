@@ -108,8 +108,8 @@ func JudgeRegistration(exp RegistrationExpectation, resp *RegistrationResponse) 
 // An error is a [*VerificationError].
 func VerifyRegistration(exp RegistrationExpectation, resp *RegistrationResponse) (*Registration, error) {
 	// Steps 3 to 6, 12 and 13 are those of ParseRegistrationResponse.
-	if resp == nil || resp.AuthenticatorData == nil {
-		return nil, refuse(ReasonJSONMalformed, "7.1/3", "there is no response")
+	if !resp.parsed() {
+		return nil, refuse(ReasonJSONMalformed, "7.1/3", "there is no parsed response")
 	}
 	authData := resp.AuthenticatorData
 
@@ -164,9 +164,6 @@ var clientDefaults = []cose.Algorithm{cose.ES256, cose.RS256}
 
 // registeredKey returns the new credential's key.
 func registeredKey(offered []cose.Algorithm, attested *AttestedCredential) (*cose.Key, error) {
-	if attested == nil {
-		return nil, refuse(ReasonAttestedDataMissing, "7.1/13", "a registration without attested credential data")
-	}
 	if len(offered) == 0 {
 		offered = clientDefaults
 	}

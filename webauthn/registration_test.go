@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -184,6 +185,10 @@ func TestRegistrationSteps(t *testing.T) {
 			m.auth.flags |= 0x80
 			m.auth.extensions = cRawMap(pair{cText("bb"), cInt(1)}, pair{cText("a"), cInt(1)})
 		}, webauthn.ReasonCBORNotCanonical, "7.1/13"},
+		{"step 13: authenticator data too long", func(_ *testing.T, m *madeRegistration) {
+			m.auth.flags |= 0x80
+			m.auth.extensions = cMap(pair{cText("x"), cBytes(make([]byte, 64<<10))})
+		}, webauthn.ReasonAuthDataMalformed, "7.1/13"},
 		{"step 13: bytes after authenticator data", func(_ *testing.T, m *madeRegistration) { m.auth.tail = []byte{0} }, webauthn.ReasonAuthDataTrailingBytes, "7.1/13"},
 
 		{"step 14: other RP ID", func(_ *testing.T, m *madeRegistration) { m.auth.rpID = "evil.example" }, webauthn.ReasonRPIDHash, "7.1/14"},
@@ -358,12 +363,45 @@ func TestSecretResultsAreDropped(t *testing.T) {
 
 // TestNoResponse checks that judging nothing is refused, not a crash.
 func TestNoResponse(t *testing.T) {
-	for _, resp := range []*webauthn.RegistrationResponse{nil, {}} {
+	noStatement := &webauthn.RegistrationResponse{AuthenticatorData: &webauthn.AuthenticatorData{Attested: &webauthn.AttestedCredential{}}}
+	for _, resp := range []*webauthn.RegistrationResponse{nil, {}, noStatement} {
 		_, err := webauthn.JudgeRegistration(newRegistration(t).exp, resp)
 		wantRefusal(t, err, webauthn.ReasonJSONMalformed, "7.1/3")
 	}
 	for _, resp := range []*webauthn.AuthenticationResponse{nil, {}} {
 		_, err := webauthn.JudgeAuthentication(webauthn.AuthenticationExpectation{}, resp)
 		wantRefusal(t, err, webauthn.ReasonJSONMalformed, "7.2/3")
+	}
+}
+
+// TestRefusalsOfTheParse checks that what names no ceremony is refused by the parse
+// already, so that a server need not spend one on it.
+func TestRefusalsOfTheParse(t *testing.T) {
+	for name, spoil := range map[string]func(*madeRegistration){
+		"challenge padded":       func(m *madeRegistration) { m.client["challenge"] = b64(testChallenge) + "=" },
+		"no attested credential": func(m *madeRegistration) { m.auth.key, m.auth.flags = nil, 0x05 },
+		"no client data":         func(m *madeRegistration) { m.response["clientDataJSON"] = nil },
+		"other credential type":  func(m *madeRegistration) { m.members["type"] = "x" },
+		"object cut short":       func(m *madeRegistration) { m.object = []byte{0xa3} },
+	} {
+		m := newRegistration(t)
+		spoil(m)
+		resp, err := webauthn.ParseRegistrationResponse(m.json(t))
+		if !isRefusal(err) || resp != nil {
+			t.Errorf("%s: got %+v, %v; want a refusal", name, resp, err)
+		}
+	}
+}
+
+// TestRefusalText checks what a refusal tells the log, and that its cause is reachable.
+func TestRefusalText(t *testing.T) {
+	m := newRegistration(t)
+	m.auth.key = coseEC2(-7, 1, make([]byte, 32), make([]byte, 32))
+	_, err := m.judge(t)
+	if text := err.Error(); !strings.HasPrefix(text, "webauthn: public_key_invalid at 7.1/20: the credential key is not usable: ") {
+		t.Errorf("got %q", text)
+	}
+	if _, ok := errors.AsType[*cose.KeyError](err); !ok {
+		t.Errorf("%v hides its cause", err)
 	}
 }

@@ -123,6 +123,11 @@ func ParseRegistrationResponse(data []byte) (*RegistrationResponse, error) {
 	return resp, nil
 }
 
+// parsed reports whether r came out of [ParseRegistrationResponse].
+func (r *RegistrationResponse) parsed() bool {
+	return r != nil && r.statement.Exists() && r.AuthenticatorData != nil && r.AuthenticatorData.Attested != nil
+}
+
 // parseAttestationObject runs step 13 of §7.1 (§6.5).
 func (r *RegistrationResponse) parseAttestationObject() error {
 	const step = "7.1/13"
