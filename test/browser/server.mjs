@@ -1,0 +1,96 @@
+// A Bestow of its own for each test file: the built program, on a free port, with
+// data in a fresh directory that is removed afterwards.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, mkdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { chromium } from "playwright-core";
+
+const run = promisify(execFile);
+const program = resolve(import.meta.dirname, "../../bin/bestow");
+const browserProgram = process.env.CHROMIUM || "/usr/bin/chromium";
+
+export class Server {
+  static async start() {
+    const dir = await mkdtemp(join(tmpdir(), "bestow-browser-"));
+    const server = new Server(dir);
+    await server.#begin();
+    return server;
+  }
+
+  constructor(dir) {
+    this.dir = dir;
+    this.data = join(dir, "data");
+    this.env = {
+      PATH: process.env.PATH, HOME: dir,
+      BESTOW_LISTEN: "127.0.0.1:0", BESTOW_METRICS_LISTEN: "", BESTOW_DATA: this.data, BESTOW_LOG__FORMAT: "json",
+    };
+  }
+
+  async #begin() {
+    this.child = spawn(program, ["serve"], { env: this.env, stdio: ["ignore", "ignore", "pipe"] });
+    this.ended = once(this.child, "exit");
+    this.log = [];
+    const lines = createInterface({ input: this.child.stderr });
+    this.url = await new Promise((found, failed) => {
+      lines.on("line", (line) => {
+        this.log.push(line);
+        let entry = {};
+        try { entry = JSON.parse(line); } catch { /* not a line of the log */ }
+        if (entry.msg === "bestow serves") found(entry.url);
+      });
+      this.ended.then(() => failed(new Error("the server ended:\n" + this.log.join("\n"))));
+    });
+  }
+
+  // bestow runs a verb of the command line and returns what it printed as JSON.
+  async bestow(...args) {
+    const { stdout } = await run(program, ["--json", ...args], { env: { ...this.env, BESTOW_PUBLIC_URL: this.url } });
+    return JSON.parse(stdout);
+  }
+
+  // browser starts Chromium. It trusts the server's local authority as a person would
+  // make it: through the user's certificate store.
+  async browser(options = {}) {
+    const store = join(this.dir, ".pki/nssdb");
+    await mkdir(store, { recursive: true });
+    await run("certutil", ["-d", "sql:" + store, "-N", "--empty-password"]).catch(() => {});
+    await run("certutil", ["-d", "sql:" + store, "-A", "-n", "bestow", "-t", "C,,", "-i", join(this.data, "tls/ca.pem")]);
+    const context = await chromium.launchPersistentContext(await mkdtemp(join(this.dir, "profile-")), {
+      executablePath: browserProgram,
+      env: this.env,
+      args: [
+        ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+        "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync",
+      ],
+      ...options,
+    });
+    this.contexts = [...(this.contexts || []), context];
+    return context;
+  }
+
+  async stop() {
+    for (const context of this.contexts || []) await context.close();
+    this.child.kill("SIGTERM");
+    await this.ended;
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+// authenticator gives a page a virtual authenticator that always agrees.
+export async function authenticator(page, options = {}) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("WebAuthn.enable");
+  const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true,
+      hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true, ...options,
+    },
+  });
+  return { session, authenticatorId };
+}
