@@ -21,7 +21,7 @@ const (
 	Duplicate Reason = "duplicate"
 	// Unknown: a member that the Go value does not have, refused by [DisallowUnknown].
 	Unknown Reason = "unknown"
-	// Null: a null that [DisallowNull] refuses.
+	// Null: a null that [DisallowNull] refuses, or that is the whole text.
 	Null Reason = "null"
 	// Depth: objects and arrays are nested too deeply.
 	Depth Reason = "depth"

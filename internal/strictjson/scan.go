@@ -30,6 +30,12 @@ func (s *scanner) scan(top *shape) error {
 	var names [24][]byte
 	s.names = names[:0]
 	s.space()
+	if top.to != nil { // the pointer that Decode was given is not one to set to nil
+		top = top.to
+	}
+	if s.peek() == 'n' && !top.nullable {
+		return s.refuse(Null, s.pos, "null where a value belongs")
+	}
 	if err := s.value(top, 0); err != nil {
 		return err
 	}

@@ -62,7 +62,8 @@ func MaxDepth(n int) Option { return Option{setMaxDepth, n} }
 func DisallowUnknown() Option { return Option{set: setDisallowUnknown} }
 
 // DisallowNull refuses null where the Go type has no nil: a string, number, boolean or
-// struct. Without it such a null counts as an absent member.
+// struct. Without it such a null counts as an absent member; as the whole text it is
+// always refused.
 func DisallowNull() Option { return Option{set: setDisallowNull} }
 
 // Decode reads the one JSON value that data holds into v, a pointer that is not nil.

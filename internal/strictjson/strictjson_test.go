@@ -206,6 +206,8 @@ func TestInto(t *testing.T) {
 		{"odd name", `{"a.b\n":1}`, options{unknown}, strictjson.Unknown, `"a.b\n"`},
 
 		{"null, tolerated", `{"name":null,"leaf":null,"two":[null,1]}`, nil, "", ""},
+		{"null alone", `null`, nil, strictjson.Null, ""},
+		{"null alone, between spaces", ` null `, options{null}, strictjson.Null, ""},
 		{"null string", `{"name":null}`, options{null}, strictjson.Null, "name"},
 		{"null boolean", `{"Plain":null}`, options{null}, strictjson.Null, "Plain"},
 		{"null struct", `{"leaf":null}`, options{null}, strictjson.Null, "leaf"},
