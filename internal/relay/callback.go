@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -205,11 +204,13 @@ func (s *Service) settle(ctx context.Context, claim Claim, refusal error) error 
 // askClients asks every client with a callback URL once whether it takes callbacks,
 // and logs what it says, so that a wrong URL shows at the start.
 func (s *Service) askClients(ctx context.Context) {
-	clients := slices.Collect(s.clients.All())
 	var all sync.WaitGroup
-	for _, c := range clients {
+	for c := range s.clients.All() {
 		if c.CallbackURL == "" {
 			continue
+		}
+		if c.exposesPassword() {
+			s.log.WarnContext(ctx, "callbacks send a password over plain http to another machine", "client", c.ID)
 		}
 		all.Go(func() { s.askClient(ctx, c) })
 	}

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -72,6 +72,16 @@ func (c *Client) group() string {
 }
 
 func (c *Client) wantsCallback() bool { return c.Local || c.CallbackURL != "" }
+
+// exposesPassword reports whether the callback password crosses a network unprotected.
+func (c *Client) exposesPassword() bool {
+	u, err := url.Parse(c.CallbackURL)
+	if err != nil || u.Scheme != "http" || c.CallbackUser == "" {
+		return false
+	}
+	host, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !host.IsLoopback())
+}
 
 // check reports what is wrong with c.
 func (c *Client) check() error {
@@ -168,8 +178,8 @@ func (s *Service) Authenticate(tenant, apiKey string) (*Client, error) {
 	}
 	given := HashKey(key)
 	match := 0
-	for h := range slices.Values(hashes) {
-		match |= subtle.ConstantTimeCompare(given[:], h[:])
+	for i := range hashes {
+		match |= subtle.ConstantTimeCompare(given[:], hashes[i][:])
 	}
 	if match != 1 || !known || len(client.KeyHashes) == 0 {
 		return nil, ErrUnauthorized

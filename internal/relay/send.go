@@ -209,10 +209,18 @@ func (o *order) reaches(b *Box) bool {
 }
 
 // nextID returns an id for a command: the milliseconds since 2025 above 22 random
-// bits, so that nodes need not agree on a counter.
+// bits, so that nodes need not agree on a counter. Those of one node grow, so that
+// a box shows its messages in the order they were sent.
 func (s *Service) nextID() CommandID {
-	const epochMillis = 1_735_689_600_000
-	return CommandID((s.now().UnixMilli()-epochMillis)<<22 | rand.Int64N(1<<22))
+	const epochMillis, randomBits, step = 1_735_689_600_000, 22, 1 << 10
+	fresh := (s.now().UnixMilli()-epochMillis)<<randomBits | rand.Int64N(1<<randomBits)
+	for {
+		last := s.lastID.Load()
+		id := max(fresh, last+1+rand.Int64N(step))
+		if s.lastID.CompareAndSwap(last, id) {
+			return CommandID(id)
+		}
+	}
 }
 
 // receipt tells the client of a stored command.

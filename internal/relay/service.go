@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -64,6 +65,7 @@ type Service struct {
 	log        *slog.Logger
 	now        func() time.Time
 
+	lastID      atomic.Int64
 	newDeadline chan struct{} // tells the deadline loop to look again
 	alarm       alarm
 }
