@@ -79,9 +79,14 @@ const (
 // ParseAuthenticatorData reads authenticator data, which must end where its own
 // structure says. The result's slices point into data.
 //
-// A refusal has the reason authdata_malformed, authdata_trailing_bytes or one of
-// the cbor_ reasons, and as Step the one given.
-func ParseAuthenticatorData(data []byte, step string) (*AuthenticatorData, error) {
+// An error is a [*VerificationError] with the reason authdata_malformed,
+// authdata_trailing_bytes or one of the cbor_ reasons.
+func ParseAuthenticatorData(data []byte) (*AuthenticatorData, error) {
+	return parseAuthenticatorData(data, "6.1")
+}
+
+// parseAuthenticatorData is [ParseAuthenticatorData] at a step of a procedure.
+func parseAuthenticatorData(data []byte, step string) (*AuthenticatorData, error) {
 	if len(data) < authDataHeader {
 		return nil, refuse(ReasonAuthDataMalformed, step, "authenticator data has %d bytes, fewer than 37", len(data))
 	}

@@ -156,7 +156,7 @@ func (r *RegistrationResponse) parseAttestationObject() error {
 		}
 	}
 
-	authData, err := ParseAuthenticatorData(r.rawAuthData, step)
+	authData, err := parseAuthenticatorData(r.rawAuthData, step)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func ParseAuthenticationResponse(data []byte) (*AuthenticationResponse, error) {
 	if r.ClientDataJSON == nil || r.AuthenticatorData == nil || r.Signature == nil {
 		return nil, refuse(ReasonJSONMalformed, authentication.response, "the response lacks clientDataJSON, authenticatorData or signature")
 	}
-	authData, err := ParseAuthenticatorData(r.AuthenticatorData, "7.2/7")
+	authData, err := parseAuthenticatorData(r.AuthenticatorData, "7.2/7")
 	if err != nil {
 		return nil, err
 	}
