@@ -26,7 +26,7 @@ func (packed) forgeries() []Forgery {
 		statementForgery("certificate is not signed by its root (where trust is required)", func(m map[string]any) {
 			m["x5c"] = [][]byte{flipLast(m["x5c"].([][]byte)[0])}
 		}),
-	}, signatureForgeries...)
+	}, signedForgeries()...)
 }
 
 func flipFirst(aaguid [16]byte) [16]byte {
@@ -57,5 +57,5 @@ func (packedSelf) forgeries() []Forgery {
 				m["alg"] = ES256
 			}
 		}),
-	}, signatureForgeries...)
+	}, signedForgeries()...)
 }

@@ -32,5 +32,5 @@ func (fidoU2F) forgeries() []Forgery {
 			leaf := m["x5c"].([][]byte)[0]
 			m["x5c"] = [][]byte{leaf, leaf}
 		}),
-	}, signatureForgeries...)
+	}, signedForgeries()...)
 }

@@ -73,9 +73,13 @@ type Statement struct {
 // none is the attestation that says nothing (WebAuthn §8.7).
 type none struct{}
 
-func (none) algorithms() []int64  { return nil }
-func (none) aaguid() [16]byte     { return AAGUID }
-func (none) forgeries() []Forgery { return nil }
+func (none) algorithms() []int64 { return nil }
+func (none) aaguid() [16]byte    { return AAGUID }
+
+func (none) forgeries() []Forgery {
+	return append(signatureForgeries(false),
+		statementForgery("statement that is not empty", func(m map[string]any) { m["alg"] = ES256 }))
+}
 
 func (none) attest(subjectOfAttestation) (Statement, error) {
 	return Statement{Format: "none", Members: map[string]any{}}, nil

@@ -73,16 +73,23 @@ var commonForgeries = []Forgery{
 	assertion("counter goes back (where one was seen)", func(a *AuthData) { a.SignCount = 0 }),
 	assertion("eligible for backup all of a sudden", func(a *AuthData) { a.Flags |= FlagBackupEligible }),
 	assertion("flag AT in an assertion", func(a *AuthData) { a.Flags |= FlagAttestedData }),
-	{Name: "assertion signed over something else", Assertion: true, Forge: Forge{Signed: flipLast}},
-	{Name: "one bit of the assertion's signature", Assertion: true, Forge: Forge{Signature: flipLast}},
 }
 
-// signatureForgeries belong to every attestation that has a signature.
-var signatureForgeries = []Forgery{
-	{Name: "attestation signed over something else", Registration: true, Forge: Forge{Signed: flipLast}},
-	{Name: "one bit of the attestation's signature", Registration: true, Forge: Forge{Signature: flipLast}},
-	statementForgery("attestation without its signature", func(m map[string]any) { delete(m, "sig") }),
-	statementForgery("member that no format has", func(m map[string]any) { m["extra"] = true }),
+// signatureForgeries spoil the signature of assertions, and of attestations where
+// those have one.
+func signatureForgeries(attested bool) []Forgery {
+	return []Forgery{
+		{Name: "signed over something else", Registration: attested, Assertion: true, Forge: Forge{Signed: flipLast}},
+		{Name: "one bit of the signature", Registration: attested, Assertion: true, Forge: Forge{Signature: flipLast}},
+	}
+}
+
+// signedForgeries belong to every attestation that has a signature.
+func signedForgeries() []Forgery {
+	return append(signatureForgeries(true),
+		statementForgery("statement without its signature", func(m map[string]any) { delete(m, "sig") }),
+		statementForgery("member that no statement has", func(m map[string]any) { m["extra"] = true }),
+	)
 }
 
 // both, registration and assertion make forgeries of authenticator data.

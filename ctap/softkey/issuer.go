@@ -107,7 +107,7 @@ func (i *issuer) load() error {
 func rootTemplate(now time.Time) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber:          serialNumber(),
-		Subject:               subject("", rootName),
+		RawSubject:            subject("", rootName),
 		NotBefore:             now.Add(-backdated),
 		NotAfter:              now.AddDate(attestationYears, 0, 0),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
@@ -125,7 +125,7 @@ func batchTemplate(now time.Time) (*x509.Certificate, error) {
 	}
 	return &x509.Certificate{
 		SerialNumber:          serialNumber(),
-		Subject:               subject(attestationUnit, batchName),
+		RawSubject:            subject(attestationUnit, batchName),
 		NotBefore:             now.Add(-backdated),
 		NotAfter:              now.AddDate(attestationYears, 0, 0),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
@@ -134,12 +134,29 @@ func batchTemplate(now time.Time) (*x509.Certificate, error) {
 	}, nil
 }
 
-func subject(unit, name string) pkix.Name {
-	n := pkix.Name{Country: []string{attestationCountry}, Organization: []string{attestationVendor}, CommonName: name}
-	if unit != "" {
-		n.OrganizationalUnit = []string{unit}
+// subject returns a distinguished name in DER. WebAuthn §8.2.1 wants UTF8String for
+// all but the country, where package pkix would choose PrintableString.
+func subject(unit, name string) []byte {
+	rdns := pkix.RDNSequence{
+		attribute(6, asn1.TagPrintableString, attestationCountry),
+		attribute(10, asn1.TagUTF8String, attestationVendor),
 	}
-	return n
+	if unit != "" {
+		rdns = append(rdns, attribute(11, asn1.TagUTF8String, unit))
+	}
+	der, err := asn1.Marshal(append(rdns, attribute(3, asn1.TagUTF8String, name)))
+	if err != nil {
+		panic("softkey: subject: " + err.Error()) // constants of ours
+	}
+	return der
+}
+
+// attribute returns the attribute 2.5.4.n.
+func attribute(n, tag int, text string) pkix.RelativeDistinguishedNameSET {
+	return pkix.RelativeDistinguishedNameSET{{
+		Type:  asn1.ObjectIdentifier{2, 5, 4, n},
+		Value: asn1.RawValue{Tag: tag, Bytes: []byte(text)},
+	}}
 }
 
 // serialNumber returns 127 random bits: positive, and within the 20 octets of
