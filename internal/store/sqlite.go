@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/pressly/goose/v3/database"
 	"modernc.org/sqlite"
@@ -28,6 +29,7 @@ type sqliteEngine struct {
 	readers *sql.DB
 	writer  *sqliteWriter
 	idle    chan *session // one slot per reader; a nil session is yet to be opened
+	closed  sync.Once
 }
 
 // writerPatience is how long SQLite itself waits for another process's lock on
@@ -143,6 +145,8 @@ func (e *sqliteEngine) borrow(ctx context.Context) (*session, error) {
 	var s *session
 	select {
 	case s = <-e.idle:
+	case <-e.writer.stop:
+		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -189,14 +193,17 @@ func (e *sqliteEngine) ping(ctx context.Context) error {
 	})
 }
 
-func (e *sqliteEngine) close() error {
-	e.writer.close()
-	for range cap(e.idle) {
-		if s := <-e.idle; s != nil {
-			s.close()
+func (e *sqliteEngine) close() (err error) {
+	e.closed.Do(func() {
+		e.writer.close()
+		for range cap(e.idle) { // once those who read are done
+			if s := <-e.idle; s != nil {
+				s.close()
+			}
 		}
-	}
-	return errors.Join(e.readers.Close(), e.writers.Close())
+		err = errors.Join(e.readers.Close(), e.writers.Close())
+	})
+	return err
 }
 
 func (e *sqliteEngine) fault(err error) error { return sqliteFault(err) }
