@@ -375,6 +375,7 @@ func misfits(t *testing.T) map[string]struct {
 		"RS256, nil key":          {cose.RS256, (*rsa.PublicKey)(nil), cose.KeyMismatch},
 		"RS256, empty key":        {cose.RS256, &rsa.PublicKey{}, cose.KeyMismatch},
 		"RS256, small":            {cose.RS256, &rsa.PublicKey{N: big.NewInt(15), E: 3}, cose.KeyValue},
+		"RS256, 16384 bits":       {cose.RS256, &rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 16384), big.NewInt(1)), E: 3}, cose.KeyValue},
 		"RS256, negative modulus": {cose.RS256, &rsa.PublicKey{N: new(big.Int).Neg(rs.N), E: 3}, cose.KeyValue},
 		"RS256, exponent 1":       {cose.RS256, &rsa.PublicKey{N: rs.N, E: 1}, cose.KeyValue},
 		"RS256, negative e":       {cose.RS256, &rsa.PublicKey{N: rs.N, E: -3}, cose.KeyValue},

@@ -53,6 +53,7 @@ func TestCheckAll(t *testing.T) {
 		{"empty array", "80", ""},
 		{"empty map", "a0", ""},
 		{"keys by major type, length, bytes", "a8 00 f6 17 f6 1818 f6 20 f6 40 f6 4100 f6 6161 f6 626161 f6", ""},
+		{"keys that are arrays, by length", "a2 820102 f4 811903e8 f4", ""},
 		{"fmt, attStmt, authData", "a3 63666d74 646e6f6e65 6761747453746d74 a0 686175746844617461 40", ""},
 		{"eight levels", nested(8), ""},
 
@@ -111,6 +112,7 @@ func TestCheckAll(t *testing.T) {
 		{"keys not by value", "a2 02f4 01f4", NotCanonical},
 		{"keys not by major type", "a2 20f4 00f4", NotCanonical},
 		{"keys not by length", "a2 626161f4 6162f4", NotCanonical},
+		{"keys that are arrays, by bytes", "a2 811903e8 f4 820102 f4", NotCanonical},
 		{"keys by bytes alone", "a3 6761747453746d74 a0 63666d74 60 686175746844617461 40", NotCanonical},
 		{"unsorted deep inside", "81 a1 00 a2 02f4 01f4", NotCanonical},
 
