@@ -323,16 +323,23 @@ func (w *world) wantCallbacks(got []call, want ...string) {
 	}
 }
 
-// actions returns the audit trail, checked.
+// events returns the audit trail, checked.
 func (w *world) events() []audit.Event {
 	w.t.Helper()
-	events, err := w.db.AuditEvents(w.t.Context(), audit.Query{Tenant: "acme", Limit: 1000})
-	check(w.t, err)
-	var chain audit.Chain
-	for i := range events {
-		check(w.t, chain.Add(&events[i]))
+	var (
+		all   []audit.Event
+		chain audit.Chain
+	)
+	for {
+		page, err := w.db.AuditEvents(w.t.Context(), audit.Query{Tenant: "acme", After: int64(len(all)), Limit: 1000})
+		check(w.t, err)
+		for i := range page {
+			check(w.t, chain.Add(&page[i]))
+		}
+		if all = append(all, page...); len(page) < 1000 {
+			return all
+		}
 	}
-	return events
 }
 
 func (w *world) actions() []string {
