@@ -99,7 +99,10 @@ func decodeState(data []byte) (*state, error) {
 	if err := s.Attestation.load(); err != nil {
 		return nil, err
 	}
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // random returns n random bytes. crypto/rand.Read never fails.
