@@ -118,7 +118,7 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) err
 	// would know its outcome.
 	t, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
-		return err
+		return errors.Join(errNotBegun, err)
 	}
 	var turns turns
 	defer turns.end()
@@ -224,15 +224,17 @@ func sqlState(err error) string {
 }
 
 // repeatable reports whether err says that nothing was changed and the transaction
-// may succeed if it is run again: a serialisation failure, a deadlock, or an idle
+// may succeed if it is run again: a serialisation failure, a deadlock, or a pooled
 // connection that turned out to be dead.
 func repeatable(err error) bool {
 	if _, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(err, ErrBusy) {
 		return false
 	}
 	code := sqlState(err)
-	return code == "40001" || code == "40P01" || errors.Is(err, driver.ErrBadConn)
+	return code == "40001" || code == "40P01" || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errNotBegun)
 }
+
+var errNotBegun = errors.New("the transaction did not begin")
 
 // isConnectionLoss reports whether err came from the connection rather than from
 // the server.
