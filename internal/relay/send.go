@@ -107,7 +107,7 @@ func (s *Service) order(by tenant.Authority, client *Client, c *Command) (*order
 
 // draft says how the command is stored.
 func (o *order) draft(c *Command) (*Draft, error) {
-	d := &Draft{Command: o.stored, At: o.now, Accepted: accepted(o.by)}
+	d := &Draft{Command: o.stored, At: o.now, AcceptedEvent: accepted(o.by)}
 	switch {
 	case c.Type == plugout.SessionEnd:
 		return d, o.endSession(d)

@@ -73,8 +73,8 @@ func (s *Service) OpenSession(ctx context.Context, r Redemption) (*plugout.Sessi
 	by := device(box)
 	result, err := s.store.Redeem(ctx, &Redeem{
 		Box: box.ID, At: now, SessionHash: hashOf(secret), Desk: desk,
-		Opened: boxEvent(by, now, actionOpened),
-		Twice:  s.redeemedTwice(box, r, now),
+		OpenedEvent: boxEvent(by, now, actionOpened),
+		Twice:       s.redeemedTwice(box, r, now),
 	})
 	if err != nil {
 		return nil, err

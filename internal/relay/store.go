@@ -101,8 +101,7 @@ type Draft struct {
 	// which the relay itself carries out ends. Nil: none.
 	Closings func() []Closing
 
-	// Accepted makes the event of the command as it is stored.
-	Accepted func(command *Stored) audit.Event
+	AcceptedEvent func(command *Stored) audit.Event // of the command as it is stored
 }
 
 // Target is a box by its id, or every profile box of a user within a group.
@@ -179,7 +178,7 @@ type Redeem struct {
 	At          time.Time
 	SessionHash []byte
 	Desk        Desk
-	Opened      func(b *Box) audit.Event
+	OpenedEvent func(b *Box) audit.Event
 
 	// Twice closes the box if it has been opened before.
 	Twice Closing

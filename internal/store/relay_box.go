@@ -134,7 +134,7 @@ func (r relayStore) Redeem(ctx context.Context, in *relay.Redeem) (relay.Redeeme
 		}
 		if ok {
 			result = relay.RedeemedNow
-			return appendAudit(ctx, q, in.Opened(b))
+			return appendAudit(ctx, q, in.OpenedEvent(b))
 		}
 		result = relay.RedeemedLate
 		b, ok, err = holdBox(ctx, q, in.Box)

@@ -153,7 +153,7 @@ func (r relayStore) fillBoxes(ctx context.Context, q tx, d *relay.Draft, c *rela
 		}
 		r.wakeBox(ctx, to.Box)
 	}
-	if err := appendAudit(ctx, q, d.Accepted(c)); err != nil {
+	if err := appendAudit(ctx, q, d.AcceptedEvent(c)); err != nil {
 		return err
 	}
 	if d.Closings != nil {
