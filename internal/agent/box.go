@@ -151,8 +151,8 @@ func (b *box) redeem(ctx context.Context, token string, client plugout.Client) (
 	asked := b.now()
 	res, err := b.call(traced, callTimeout, request{http.MethodPost, "/session", plugout.MediaTypeJSON, body})
 	if err != nil {
-		if _, ok := errors.AsType[passing](err); ok && sent.Load() {
-			return nil, &Error{Code: CodeUnreachable, Text: "the relay did not answer; the link may be used up", Err: err}
+		if p, ok := errors.AsType[passing](err); ok && sent.Load() {
+			return nil, &Error{Code: CodeUnreachable, Text: "the relay did not answer; the link may be used up", Err: p.err}
 		}
 		return nil, err
 	}

@@ -128,7 +128,7 @@ func (s *session) run(ctx context.Context, opened *plugout.SessionResponse) erro
 			return expired(ctx, err)
 		}
 	}
-	return expired(ctx, s.loop(ctx, opened.Messages))
+	return expired(ctx, s.loop(ctx))
 }
 
 // expired turns a failure that came of the session's own end into that.
@@ -173,8 +173,16 @@ func declined(ctx context.Context, err error) error {
 }
 
 // loop serves the messages that are there, then waits for others.
-func (s *session) loop(ctx context.Context, messages []plugout.MessageItem) error {
+func (s *session) loop(ctx context.Context) error {
 	for {
+		var messages []plugout.MessageItem
+		err := s.retry(ctx, func() (err error) {
+			messages, err = s.box.list(ctx, pollWait)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 		fresh := s.fresh(messages)
 		for _, m := range fresh {
 			if err := s.serveOne(ctx, m); err != nil || s.over {
@@ -185,13 +193,6 @@ func (s *session) loop(ctx context.Context, messages []plugout.MessageItem) erro
 			if err := s.pause(ctx, idlePause); err != nil {
 				return err
 			}
-		}
-		err := s.retry(ctx, func() (err error) {
-			messages, err = s.box.list(ctx, pollWait)
-			return err
-		})
-		if err != nil {
-			return err
 		}
 	}
 }
