@@ -109,9 +109,13 @@ const eventColumns = `tenant, seq, time_ms, action, actor_kind, actor_id, on_beh
 func insertEvent(ctx context.Context, q tx, e *audit.Event) error {
 	const insert = `INSERT INTO audit_event (` + eventColumns + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+	var detail any = ""
+	if len(e.Detail) > 0 {
+		detail = asJSON(e.Detail)
+	}
 	_, err := q.Exec(ctx, insert, e.Tenant, e.Seq, e.Time.UnixMilli(), e.Action, string(e.Actor.Kind), e.Actor.ID,
 		e.OnBehalfOf, e.Claimed, e.Via, e.Ref, e.RelyingParty, e.User, e.Credential, e.Outcome,
-		asJSON(e.Detail), e.Prev[:], e.Hash[:])
+		detail, e.Prev[:], e.Hash[:])
 	return err
 }
 

@@ -23,15 +23,7 @@ const versionTable = "schema_version"
 // migrate brings the schema up to date. The caller sees to it that no other
 // process does the same.
 func migrate(ctx context.Context, dialect database.Dialect, db *sql.DB) error {
-	steps, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return err
-	}
-	store, err := database.NewStore(dialect, versionTable)
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(database.DialectCustom, db, steps, goose.WithStore(store), goose.WithDisableGlobalRegistry(true))
+	p, err := newMigrator(dialect, db)
 	if err != nil {
 		return err
 	}
@@ -44,6 +36,18 @@ func migrate(ctx context.Context, dialect database.Dialect, db *sql.DB) error {
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+func newMigrator(dialect database.Dialect, db *sql.DB) (*goose.Provider, error) {
+	steps, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	store, err := database.NewStore(dialect, versionTable)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(database.DialectCustom, db, steps, goose.WithStore(store), goose.WithDisableGlobalRegistry(true))
 }
 
 var errNewer = errors.New("the schema is newer than this program")

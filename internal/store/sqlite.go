@@ -42,6 +42,10 @@ const writerPatience = 10
 // recovers or closes the log.
 const readerPatience = 5000
 
+// migrateAttempts is how often a process that starts beside others tries to bring
+// the schema up to date.
+const migrateAttempts = 20
+
 func openSQLite(ctx context.Context, c Config) (engine, error) {
 	path, err := filepath.Abs(c.SQLite)
 	if err != nil {
@@ -174,7 +178,7 @@ func (e *sqliteEngine) migrate(ctx context.Context) error {
 	// The one that comes second fails on what the first has made, and then finds
 	// nothing to do.
 	var err error
-	for range 3 {
+	for range migrateAttempts {
 		if err = retryBusy(ctx, func() error { return migrate(ctx, database.DialectSQLite3, e.writers) }); err == nil || !isSQLite(err) {
 			return err
 		}

@@ -79,7 +79,7 @@ CREATE TABLE audit_event (
 	user_id       TEXT   NOT NULL,
 	credential    TEXT   NOT NULL,
 	outcome       TEXT   NOT NULL,
-	detail        TEXT   NOT NULL, -- JSON
+	detail        TEXT   NOT NULL, -- JSON; empty: none
 	prev_hash     BYTEA  NOT NULL,
 	hash          BYTEA  NOT NULL,
 	PRIMARY KEY (tenant, seq)
