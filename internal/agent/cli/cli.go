@@ -127,7 +127,29 @@ func Main(ctx context.Context, env Env, args []string) (code int) {
 	if err != nil {
 		return report(env.Stderr, err)
 	}
-	return report(env.Stderr, k.Run(&invocation{Env: env, ctx: ctx, dir: dir}))
+	code = report(env.Stderr, k.Run(&invocation{Env: env, ctx: ctx, dir: dir}))
+	if c.Open.Hold {
+		hold(ctx, env)
+	}
+	return code
+}
+
+// hold keeps the terminal open until the person has read what is in it.
+func hold(ctx context.Context, env Env) {
+	term := env.terminal()
+	if term == nil {
+		return
+	}
+	defer term.close()
+	_, _ = term.ask(ctx, "Press Enter to close.") // either way it closes
+}
+
+// terminal returns the terminal of the process, or nil if it has none.
+func (e *Env) terminal() terminal {
+	if e.openTerminal != nil {
+		return e.openTerminal()
+	}
+	return newConsole()
 }
 
 // programName is what usage lines begin with.

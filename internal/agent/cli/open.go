@@ -19,6 +19,7 @@ type openCmd struct {
 	CAFile string `name:"ca-file" help:"PEM file of authorities that may vouch for a relay, beside the system's." placeholder:"FILE"`
 	Events bool   `help:"Print the progress on standard output, one JSON object a line."`
 	Once   bool   `help:"Leave the session when the first create command has been answered."`
+	Hold   bool   `help:"Wait for Enter at the end, so that a window that was opened for the link can be read."`
 }
 
 func (openCmd) Help() string {

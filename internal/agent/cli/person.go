@@ -28,11 +28,7 @@ type answerFlags struct {
 }
 
 func (in *invocation) person(s *secrets, f answerFlags) *person {
-	open := in.openTerminal
-	if open == nil {
-		open = newConsole
-	}
-	return &person{term: open(), out: in.Stderr, secrets: s, yes: f.Yes, matching: f.ConfirmMatch}
+	return &person{term: in.terminal(), out: in.Stderr, secrets: s, yes: f.Yes, matching: f.ConfirmMatch}
 }
 
 func (p *person) close() {

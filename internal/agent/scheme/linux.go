@@ -113,7 +113,7 @@ func DesktopEntry(p Program) string {
 Type=Application
 Name=Bestow agent
 Comment=Registers security keys for sites that ask for them
-Exec=` + strings.Join(words, " ") + ` open -- %u
+Exec=` + strings.Join(words, " ") + ` open --hold -- %u
 Terminal=true
 NoDisplay=true
 MimeType=x-scheme-handler/` + Name + `;

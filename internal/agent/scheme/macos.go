@@ -25,7 +25,7 @@ func appleScript(p Program) string {
 		words[i] = `quoted form of ` + appleString(word)
 	}
 	return `on open location link
-	set theCommand to ` + strings.Join(words, ` & " " & `) + ` & " open -- " & quoted form of link
+	set theCommand to ` + strings.Join(words, ` & " " & `) + ` & " open --hold -- " & quoted form of link
 	tell application "Terminal"
 		activate
 		do script " " & theCommand & "; exit"

@@ -18,10 +18,10 @@ func TestDesktopEntryQuotesTheProgram(t *testing.T) {
 		program Program
 		want    string
 	}{
-		{Program{"/usr/bin/bestow-agent"}, `Exec="/usr/bin/bestow-agent" open -- %u`},
-		{Program{"/usr/bin/bestow", "agent"}, `Exec="/usr/bin/bestow" "agent" open -- %u`},
-		{Program{`/opt/my "tools"/$x/100%`}, `Exec="/opt/my \\"tools\\"/\\$x/100%%" open -- %u`},
-		{Program{`/opt/back\slash`}, `Exec="/opt/back\\\\slash" open -- %u`},
+		{Program{"/usr/bin/bestow-agent"}, `Exec="/usr/bin/bestow-agent" open --hold -- %u`},
+		{Program{"/usr/bin/bestow", "agent"}, `Exec="/usr/bin/bestow" "agent" open --hold -- %u`},
+		{Program{`/opt/my "tools"/$x/100%`}, `Exec="/opt/my \\"tools\\"/\\$x/100%%" open --hold -- %u`},
+		{Program{`/opt/back\slash`}, `Exec="/opt/back\\\\slash" open --hold -- %u`},
 	}
 	for _, tt := range tests {
 		entry := DesktopEntry(tt.program)
@@ -79,7 +79,7 @@ func TestLinuxWithoutDesktopPrograms(t *testing.T) {
 
 func TestWindowsFile(t *testing.T) {
 	files := Windows(Program{WindowsProgram})
-	want := `@="\"C:\\Program Files\\Bestow\\bestow-agent.exe\" open -- \"%1\""` + "\r\n"
+	want := `@="\"C:\\Program Files\\Bestow\\bestow-agent.exe\" open --hold -- \"%1\""` + "\r\n"
 	if !strings.Contains(files[0].Content, want) || !strings.Contains(files[0].Content, `"URL Protocol"=""`) {
 		t.Errorf("registry file:\n%s", files[0].Content)
 	}
@@ -87,7 +87,7 @@ func TestWindowsFile(t *testing.T) {
 
 func TestMacFiles(t *testing.T) {
 	files := MacOS(Program{"/usr/local/bin/bestow", "agent"})
-	if want := `quoted form of "/usr/local/bin/bestow" & " " & quoted form of "agent" & " open -- " & quoted form of link`; !strings.Contains(files[0].Content, want) {
+	if want := `quoted form of "/usr/local/bin/bestow" & " " & quoted form of "agent" & " open --hold -- " & quoted form of link`; !strings.Contains(files[0].Content, want) {
 		t.Errorf("script:\n%s", files[0].Content)
 	}
 	dec := xml.NewDecoder(strings.NewReader(files[1].Content))

@@ -13,7 +13,7 @@ func Windows(p Program) []File {
 	for i, word := range p {
 		words[i] = `"` + word + `"`
 	}
-	command := strings.Join(words, " ") + ` open -- "%1"`
+	command := strings.Join(words, " ") + ` open --hold -- "%1"`
 	reg := lines(
 		`Windows Registry Editor Version 5.00`,
 		``,
