@@ -12,7 +12,9 @@
 // come in pages: items, and in next the cursor of the page after, absent on the last.
 //
 // Each resource has a file with its documents, its calls and the translation between
-// them. The front of the house reads api.go, problem.go and gate.go first.
+// them; api.go, gate.go and problem.go are what they share. Documents that are part
+// of others are exported, because the OpenAPI library sees no other embedded types;
+// they are for this package all the same.
 package api
 
 import (
@@ -110,7 +112,8 @@ func settings() huma.Config {
 				SecuritySchemes: securitySchemes(),
 			},
 		},
-		Formats:                      map[string]huma.Format{"application/json": jsonFormat},
+		// "json" is how the library looks up what ends in +json: problem documents.
+		Formats:                      map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}

@@ -48,7 +48,7 @@ func fromEvent(e *audit.Event) event {
 }
 
 type eventQuery struct {
-	paging
+	Paging
 	Order        string    `query:"order" enum:"oldest,newest" doc:"Which comes first; the oldest if left out"`
 	Action       string    `query:"action" doc:"One action, or all that begin so if it ends in a dot"`
 	User         string    `query:"user" doc:"User id"`

@@ -44,7 +44,7 @@ func (in *newAuthentication) begin() (credential.BeginAuthentication, error) {
 }
 
 type assertion struct {
-	ceremonyID
+	CeremonyPath
 	Body struct {
 		Response object `json:"response" doc:"What the browser's get() returned, by its toJSON()"`
 	}
@@ -53,7 +53,7 @@ type assertion struct {
 // signIn answers an assertion that was accepted.
 type signIn struct {
 	User         user            `json:"user"`
-	Credential   boundCredential `json:"credential" doc:"With the counter, backup state and last use that it has now"`
+	Credential   BoundCredential `json:"credential" doc:"With the counter, backup state and last use that it has now"`
 	UserVerified bool            `json:"userVerified"`
 	Warnings     []string        `json:"warnings" nullable:"false" doc:"What was let pass"`
 }

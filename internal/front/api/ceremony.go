@@ -16,10 +16,9 @@ import (
 
 // userRef names a user by exactly one of its members.
 type userRef struct {
-	_      struct{} `minProperties:"1" maxProperties:"1"`
-	ID     string   `json:"id,omitempty" doc:"Ours"`
-	Name   string   `json:"name,omitempty" doc:"Login name"`
-	Handle string   `json:"handle,omitempty" doc:"WebAuthn user handle, base64url"`
+	ID     string `json:"id,omitempty" doc:"Ours"`
+	Name   string `json:"name,omitempty" doc:"Login name"`
+	Handle string `json:"handle,omitempty" doc:"WebAuthn user handle, base64url"`
 }
 
 // ref translates r; nil is nobody.
@@ -47,8 +46,8 @@ type begun struct {
 	PublicKey json.RawMessage `json:"publicKey" doc:"The options, in the form that the browser's parseCreationOptionsFromJSON or parseRequestOptionsFromJSON reads"`
 }
 
-// ceremony is how a ceremony stands.
-type ceremony struct {
+// Ceremony is how a ceremony stands.
+type Ceremony struct {
 	ID           string          `json:"id"`
 	RelyingParty string          `json:"relyingParty"`
 	User         string          `json:"user,omitempty" doc:"The user's id"`
@@ -62,16 +61,16 @@ type ceremony struct {
 	PublicKey    json.RawMessage `json:"publicKey" doc:"The options as they were sent"`
 }
 
-func fromCeremony(c *credential.Ceremony, now time.Time) ceremony {
-	return ceremony{
+func fromCeremony(c *credential.Ceremony, now time.Time) Ceremony {
+	return Ceremony{
 		ID: string(c.ID), RelyingParty: c.RelyingParty, User: string(c.User), RequestID: c.RequestID,
 		State: string(c.StateAt(now)), Outcome: c.Outcome, Credential: string(c.Credential),
 		Created: c.Created, Expires: c.Expires, Ended: unlessZero(c.Ended), PublicKey: c.Options,
 	}
 }
 
-// ceremonyID is the path parameter of calls about one ceremony.
-type ceremonyID struct {
+// CeremonyPath is the path parameter of calls about one ceremony.
+type CeremonyPath struct {
 	ID string `path:"id" doc:"The ceremony's id"`
 }
 
@@ -91,24 +90,24 @@ func (f *front) ceremonyOf(ctx context.Context, by tenant.Authority, kind creden
 }
 
 // showCeremony is the call that gets one ceremony of a kind.
-func (f *front) showCeremony(kind credential.CeremonyKind) call[ceremonyID, answer[ceremony]] {
-	return func(ctx context.Context, by tenant.Authority, in *ceremonyID) (*answer[ceremony], error) {
+func (f *front) showCeremony(kind credential.CeremonyKind) call[CeremonyPath, answer[Ceremony]] {
+	return func(ctx context.Context, by tenant.Authority, in *CeremonyPath) (*answer[Ceremony], error) {
 		c, err := f.ceremonyOf(ctx, by, kind, credential.CeremonyRef{ID: credential.CeremonyID(in.ID)})
 		if err != nil {
 			return nil, err
 		}
-		return &answer[ceremony]{fromCeremony(c, f.Now())}, nil
+		return &answer[Ceremony]{fromCeremony(c, f.Now())}, nil
 	}
 }
 
 // findCeremony is the call that finds the ceremony of a kind with the caller's own id.
-func (f *front) findCeremony(kind credential.CeremonyKind) call[ceremonyQuery, answer[ceremony]] {
-	return func(ctx context.Context, by tenant.Authority, in *ceremonyQuery) (*answer[ceremony], error) {
+func (f *front) findCeremony(kind credential.CeremonyKind) call[ceremonyQuery, answer[Ceremony]] {
+	return func(ctx context.Context, by tenant.Authority, in *ceremonyQuery) (*answer[Ceremony], error) {
 		c, err := f.ceremonyOf(ctx, by, kind, credential.CeremonyRef{RelyingParty: in.RelyingParty, RequestID: in.RequestID})
 		if err != nil {
 			return nil, err
 		}
-		return &answer[ceremony]{fromCeremony(c, f.Now())}, nil
+		return &answer[Ceremony]{fromCeremony(c, f.Now())}, nil
 	}
 }
 

@@ -10,26 +10,27 @@ import (
 	"bestow.dev/internal/tenant"
 )
 
-// client is a program that may call.
-type client struct {
+// Client is a program that may call.
+type Client struct {
 	ID             string      `json:"id"`
 	Name           string      `json:"name"`
 	Scopes         []string    `json:"scopes" nullable:"false"`
 	RelyingParties []string    `json:"relyingParties" nullable:"false" doc:"Those its scopes hold for; all if empty"`
-	Keys           []clientKey `json:"keys" nullable:"false" doc:"Its secrets, of which only hashes are kept"`
+	Keys           []ClientKey `json:"keys" nullable:"false" doc:"Its secrets, of which only hashes are kept"`
 	Disabled       bool        `json:"disabled"`
 	Source         string      `json:"source" enum:"file,database" doc:"One from the configuration file can be changed there only"`
 	Created        *time.Time  `json:"created,omitempty"`
 }
 
-type clientKey struct {
+// ClientKey is a secret of a client, without it.
+type ClientKey struct {
 	ID      string     `json:"id"`
 	Created *time.Time `json:"created,omitempty"`
 	Expires *time.Time `json:"expires,omitempty" doc:"Never, if left out"`
 }
 
-func fromClient(c *tenant.Client) client {
-	out := client{
+func fromClient(c *tenant.Client) Client {
+	out := Client{
 		ID: c.ID, Name: c.Name, RelyingParties: append([]string{}, c.RelyingParties...),
 		Scopes:   each(c.Scopes, func(s *tenant.Scope) string { return string(*s) }),
 		Keys:     each(c.Keys, fromKey),
@@ -38,24 +39,24 @@ func fromClient(c *tenant.Client) client {
 	return out
 }
 
-func fromKey(k *tenant.ClientKey) clientKey {
-	return clientKey{ID: k.ID, Created: unlessZero(k.Created), Expires: unlessZero(k.Expires)}
+func fromKey(k *tenant.ClientKey) ClientKey {
+	return ClientKey{ID: k.ID, Created: unlessZero(k.Created), Expires: unlessZero(k.Expires)}
 }
 
 // freshClient is a client with its secret.
 type freshClient struct {
-	client
+	Client
 	Secret string `json:"secret" doc:"It cannot be had again"`
 }
 
 // freshKey is a client's new key with its secret.
 type freshKey struct {
-	clientKey
+	ClientKey
 	Secret string `json:"secret" doc:"It cannot be had again"`
 }
 
-// clientID is the path parameter of calls about one client.
-type clientID struct {
+// ClientPath is the path parameter of calls about one client.
+type ClientPath struct {
 	ID string `path:"id" doc:"The client's id"`
 }
 
@@ -69,14 +70,14 @@ type newClient struct {
 }
 
 type clientChange struct {
-	clientID
+	ClientPath
 	Body struct {
 		Disabled bool `json:"disabled" doc:"Refuse the client, and the access tokens it has, from now on"`
 	}
 }
 
 type keyRotation struct {
-	clientID
+	ClientPath
 	Body struct {
 		OverlapSeconds int `json:"overlapSeconds,omitempty" minimum:"0" maximum:"7776000" doc:"How long the secrets it had stay good; not at all if left out"`
 	}
@@ -111,13 +112,13 @@ func (f *front) clients() {
 	}, f.rotateKey)
 }
 
-func (f *front) listClients(ctx context.Context, by tenant.Authority, in *paging) (*answer[page[client]], error) {
+func (f *front) listClients(ctx context.Context, by tenant.Authority, in *Paging) (*answer[page[Client]], error) {
 	all, err := f.Directory.Clients(ctx, by)
 	if err != nil {
 		return nil, err
 	}
 	list, err := cut(all, *in, func(c *tenant.Client) string { return c.ID }, fromClient)
-	return &answer[page[client]]{list}, err
+	return &answer[page[Client]]{list}, err
 }
 
 func (f *front) createClient(ctx context.Context, by tenant.Authority, in *newClient) (*created[freshClient], error) {
@@ -132,15 +133,15 @@ func (f *front) createClient(ctx context.Context, by tenant.Authority, in *newCl
 	return &created[freshClient]{Prefix + "/clients/" + c.ID, freshClient{fromClient(c), secret}}, nil
 }
 
-func (f *front) getClient(ctx context.Context, by tenant.Authority, in *clientID) (*answer[client], error) {
+func (f *front) getClient(ctx context.Context, by tenant.Authority, in *ClientPath) (*answer[Client], error) {
 	c, err := f.Directory.Client(ctx, by, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &answer[client]{fromClient(c)}, nil
+	return &answer[Client]{fromClient(c)}, nil
 }
 
-func (f *front) changeClient(ctx context.Context, by tenant.Authority, in *clientChange) (*answer[client], error) {
+func (f *front) changeClient(ctx context.Context, by tenant.Authority, in *clientChange) (*answer[Client], error) {
 	set := f.Directory.EnableClient
 	if in.Body.Disabled {
 		set = f.Directory.DisableClient
@@ -148,10 +149,10 @@ func (f *front) changeClient(ctx context.Context, by tenant.Authority, in *clien
 	if err := set(ctx, by, in.ID); err != nil {
 		return nil, err
 	}
-	return f.getClient(ctx, by, &in.clientID)
+	return f.getClient(ctx, by, &in.ClientPath)
 }
 
-func (f *front) deleteClient(ctx context.Context, by tenant.Authority, in *clientID) (*nothing, error) {
+func (f *front) deleteClient(ctx context.Context, by tenant.Authority, in *ClientPath) (*nothing, error) {
 	return &nothing{}, f.Directory.DeleteClient(ctx, by, in.ID)
 }
 

@@ -15,8 +15,8 @@ import (
 	"bestow.dev/internal/tenant"
 )
 
-// boundCredential is a public key that an authenticator holds the other half of.
-type boundCredential struct {
+// BoundCredential is a public key that an authenticator holds the other half of.
+type BoundCredential struct {
 	ID             string      `json:"id" doc:"Ours"`
 	RelyingParty   string      `json:"relyingParty"`
 	User           string      `json:"user" doc:"The user's id"`
@@ -53,8 +53,8 @@ type attestation struct {
 	Warnings []string `json:"warnings,omitempty" nullable:"false" doc:"What was let pass"`
 }
 
-func fromCredential(c *credential.Credential) boundCredential {
-	return boundCredential{
+func fromCredential(c *credential.Credential) BoundCredential {
+	return BoundCredential{
 		ID: string(c.ID), RelyingParty: c.RelyingParty, User: string(c.User), UserName: c.UserName,
 		CredentialID: strictjson.EncodeBase64URL(c.CredentialID), PublicKey: strictjson.EncodeBase64URL(c.PublicKey),
 		Algorithm: c.Algorithm, AAGUID: c.AAGUID.String(), SignCount: c.SignCount,
@@ -106,15 +106,15 @@ func fromEvidence(e *credential.Evidence) evidence {
 	return out
 }
 
-// credentialID is the path parameter of calls about one credential.
-type credentialID struct {
+// CredentialPath is the path parameter of calls about one credential.
+type CredentialPath struct {
 	ID string `path:"id" doc:"Our id of the credential"`
 }
 
-func (in credentialID) ref() credential.Ref { return credential.Ref{ID: credential.ID(in.ID)} }
+func (in CredentialPath) ref() credential.Ref { return credential.Ref{ID: credential.ID(in.ID)} }
 
 type credentialQuery struct {
-	paging
+	Paging
 	User         string `query:"user" doc:"The owner's id"`
 	UserName     string `query:"userName" doc:"The owner's login name"`
 	RelyingParty string `query:"relyingParty"`
@@ -131,7 +131,7 @@ func (q *credentialQuery) owner() (credential.UserRef, error) {
 }
 
 type credentialChange struct {
-	credentialID
+	CredentialPath
 	Body struct {
 		Name    *string `json:"name,omitempty" maxLength:"64"`
 		State   *string `json:"state,omitempty" enum:"active,suspended"`
@@ -171,7 +171,7 @@ func (f *front) credentials() {
 	}, f.getEvidence)
 }
 
-func (f *front) listCredentials(ctx context.Context, by tenant.Authority, in *credentialQuery) (*answer[page[boundCredential]], error) {
+func (f *front) listCredentials(ctx context.Context, by tenant.Authority, in *credentialQuery) (*answer[page[BoundCredential]], error) {
 	owner, err := in.owner()
 	if err != nil {
 		return nil, err
@@ -185,46 +185,46 @@ func (f *front) listCredentials(ctx context.Context, by tenant.Authority, in *cr
 	if err != nil {
 		return nil, err
 	}
-	return &answer[page[boundCredential]]{pageOf(found.Credentials, found.Next, fromCredential)}, nil
+	return &answer[page[BoundCredential]]{pageOf(found.Credentials, found.Next, fromCredential)}, nil
 }
 
 // credentialByItsID answers a question for one credential as a list, as it was asked.
-func (f *front) credentialByItsID(ctx context.Context, by tenant.Authority, in *credentialQuery, owner credential.UserRef) (*answer[page[boundCredential]], error) {
+func (f *front) credentialByItsID(ctx context.Context, by tenant.Authority, in *credentialQuery, owner credential.UserRef) (*answer[page[BoundCredential]], error) {
 	id, err := strictjson.DecodeBase64URL(in.CredentialID)
 	if err != nil || in.RelyingParty == "" || in.State != "" {
 		return nil, errRequest.At("credentialId").Saying("credentialId: it is base64url, goes with relyingParty and not with state.")
 	}
 	c, err := f.Credentials.Get(ctx, by, credential.Ref{RelyingParty: in.RelyingParty, CredentialID: id, Owner: owner})
 	if errors.Is(err, credential.ErrCredentialUnknown) {
-		return &answer[page[boundCredential]]{page[boundCredential]{Items: []boundCredential{}}}, nil
+		return &answer[page[BoundCredential]]{page[BoundCredential]{Items: []BoundCredential{}}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &answer[page[boundCredential]]{page[boundCredential]{Items: []boundCredential{fromCredential(c)}}}, nil
+	return &answer[page[BoundCredential]]{page[BoundCredential]{Items: []BoundCredential{fromCredential(c)}}}, nil
 }
 
-func (f *front) getCredential(ctx context.Context, by tenant.Authority, in *credentialID) (*answer[boundCredential], error) {
+func (f *front) getCredential(ctx context.Context, by tenant.Authority, in *CredentialPath) (*answer[BoundCredential], error) {
 	c, err := f.Credentials.Get(ctx, by, in.ref())
 	if err != nil {
 		return nil, err
 	}
-	return &answer[boundCredential]{fromCredential(c)}, nil
+	return &answer[BoundCredential]{fromCredential(c)}, nil
 }
 
-func (f *front) changeCredential(ctx context.Context, by tenant.Authority, in *credentialChange) (*answer[boundCredential], error) {
+func (f *front) changeCredential(ctx context.Context, by tenant.Authority, in *credentialChange) (*answer[BoundCredential], error) {
 	c, err := f.Credentials.Update(ctx, by, in.ref(), in.update())
 	if err != nil {
 		return nil, err
 	}
-	return &answer[boundCredential]{fromCredential(c)}, nil
+	return &answer[BoundCredential]{fromCredential(c)}, nil
 }
 
-func (f *front) deleteCredential(ctx context.Context, by tenant.Authority, in *credentialID) (*nothing, error) {
+func (f *front) deleteCredential(ctx context.Context, by tenant.Authority, in *CredentialPath) (*nothing, error) {
 	return &nothing{}, f.Credentials.Delete(ctx, by, in.ref())
 }
 
-func (f *front) getEvidence(ctx context.Context, by tenant.Authority, in *credentialID) (*answer[evidence], error) {
+func (f *front) getEvidence(ctx context.Context, by tenant.Authority, in *CredentialPath) (*answer[evidence], error) {
 	e, err := f.Credentials.Evidence(ctx, by, in.ref())
 	if err != nil {
 		return nil, err

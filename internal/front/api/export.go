@@ -20,20 +20,20 @@ type personRecord struct {
 }
 
 type recordedCredential struct {
-	boundCredential
+	BoundCredential
 	UserAgent string    `json:"userAgent,omitempty"`
 	Evidence  *evidence `json:"evidence,omitempty"`
 }
 
 type recordedCeremony struct {
-	ceremony
+	Ceremony
 	Kind    string `json:"kind" enum:"registration,authentication"`
 	Actor   string `json:"actor"`
 	Address string `json:"address,omitempty"`
 }
 
 type recordedInvitation struct {
-	invitation
+	Invitation
 	State string     `json:"state" enum:"open,spent,cancelled"`
 	Actor string     `json:"actor"`
 	Ended *time.Time `json:"ended,omitempty"`
@@ -53,7 +53,7 @@ func fromRecord(r *credential.PersonRecord, now time.Time) personRecord {
 	out := personRecord{
 		User: fromUser(&r.User),
 		Credentials: each(r.Credentials, func(c *credential.Credential) recordedCredential {
-			return recordedCredential{boundCredential: fromCredential(c), UserAgent: c.UserAgent}
+			return recordedCredential{BoundCredential: fromCredential(c), UserAgent: c.UserAgent}
 		}),
 		Ceremonies:  each(r.Ceremonies, func(c *credential.Ceremony) recordedCeremony { return recordCeremony(c, now) }),
 		Invitations: each(r.Invitations, recordInvitation),
@@ -67,11 +67,11 @@ func fromRecord(r *credential.PersonRecord, now time.Time) personRecord {
 }
 
 func recordCeremony(c *credential.Ceremony, now time.Time) recordedCeremony {
-	return recordedCeremony{ceremony: fromCeremony(c, now), Kind: string(c.Kind), Actor: c.Actor.String(), Address: c.Address}
+	return recordedCeremony{Ceremony: fromCeremony(c, now), Kind: string(c.Kind), Actor: c.Actor.String(), Address: c.Address}
 }
 
 func recordInvitation(i *credential.Invitation) recordedInvitation {
-	return recordedInvitation{invitation: fromInvitation(i), State: string(i.State), Actor: i.Actor.String(), Ended: unlessZero(i.Ended)}
+	return recordedInvitation{Invitation: fromInvitation(i), State: string(i.State), Actor: i.Actor.String(), Ended: unlessZero(i.Ended)}
 }
 
 func recordSession(s *credential.Session) recordedSession {
@@ -81,7 +81,7 @@ func recordSession(s *credential.Session) recordedSession {
 	}
 }
 
-func (f *front) exportUser(ctx context.Context, by tenant.Authority, in *userID) (*answer[personRecord], error) {
+func (f *front) exportUser(ctx context.Context, by tenant.Authority, in *UserPath) (*answer[personRecord], error) {
 	r, err := f.Credentials.ExportUser(ctx, by, in.ref())
 	if err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 	"bestow.dev/internal/tenant"
 )
 
-// invitation lets whoever holds its secret register a credential for the user.
-type invitation struct {
+// Invitation lets whoever holds its secret register a credential for the user.
+type Invitation struct {
 	ID           string    `json:"id"`
 	User         string    `json:"user" doc:"The user's id"`
 	RelyingParty string    `json:"relyingParty"`
@@ -21,8 +21,8 @@ type invitation struct {
 	Expires      time.Time `json:"expires"`
 }
 
-func fromInvitation(i *credential.Invitation) invitation {
-	return invitation{
+func fromInvitation(i *credential.Invitation) Invitation {
+	return Invitation{
 		ID: i.ID, User: string(i.User), RelyingParty: i.RelyingParty,
 		Additional: i.Additional, Created: i.Created, Expires: i.Expires,
 	}
@@ -30,13 +30,13 @@ func fromInvitation(i *credential.Invitation) invitation {
 
 // freshInvitation is an invitation with what opens it.
 type freshInvitation struct {
-	invitation
+	Invitation
 	Secret string `json:"secret" doc:"Good once; it cannot be had again"`
 	Link   string `json:"link,omitempty" doc:"The enrolment page with the secret, for the user alone"`
 }
 
 type newInvitation struct {
-	userID
+	UserPath
 	Body struct {
 		RelyingParty string `json:"relyingParty"`
 		LifeSeconds  int    `json:"lifeSeconds,omitempty" minimum:"60" maximum:"2592000" doc:"24 hours if left out"`
@@ -62,7 +62,7 @@ func (f *front) invite(ctx context.Context, by tenant.Authority, in *newInvitati
 	if err != nil {
 		return nil, err
 	}
-	fresh := freshInvitation{invitation: fromInvitation(&invited.Invitation), Secret: invited.Secret}
+	fresh := freshInvitation{Invitation: fromInvitation(&invited.Invitation), Secret: invited.Secret}
 	if f.InvitationURL != "" {
 		fresh.Link = f.InvitationURL + invited.Secret
 	}

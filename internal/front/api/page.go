@@ -7,8 +7,8 @@ import (
 	"bestow.dev/internal/credential"
 )
 
-// paging are the parameters of every list.
-type paging struct {
+// Paging are the parameters of every list.
+type Paging struct {
 	Cursor string `query:"cursor" doc:"The next of the page before; left out for the first"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"Items a page; 100 if left out"`
 }
@@ -38,7 +38,7 @@ const defaultPage = 100
 
 // cut returns the page that p asks for of a list that the domain gives whole. key
 // orders the list, and every item has its own.
-func cut[D, T any](all []D, p paging, key func(D) string, translate func(D) T) (page[T], error) {
+func cut[D, T any](all []D, p Paging, key func(D) string, translate func(D) T) (page[T], error) {
 	after, err := base64.RawURLEncoding.Strict().DecodeString(p.Cursor)
 	if err != nil {
 		return page[T]{}, credential.ErrCursor.At("cursor")

@@ -63,7 +63,7 @@ func (in *newRegistration) begin() (credential.BeginRegistration, error) {
 }
 
 type registrationAnswer struct {
-	ceremonyID
+	CeremonyPath
 	Body struct {
 		Response object `json:"response" doc:"What the browser's create() returned, by its toJSON()"`
 		Name     string `json:"name,omitempty" maxLength:"64" doc:"What to call the credential"`
@@ -110,7 +110,7 @@ func (f *front) beginRegistration(ctx context.Context, by tenant.Authority, in *
 	}, nil
 }
 
-func (f *front) finishRegistration(ctx context.Context, by tenant.Authority, in *registrationAnswer) (*created[boundCredential], error) {
+func (f *front) finishRegistration(ctx context.Context, by tenant.Authority, in *registrationAnswer) (*created[BoundCredential], error) {
 	resp, err := webauthn.ParseRegistrationResponse(in.Body.Response)
 	if err != nil {
 		return nil, credential.Unreadable(err)
@@ -125,5 +125,5 @@ func (f *front) finishRegistration(ctx context.Context, by tenant.Authority, in 
 	if err != nil {
 		return nil, err
 	}
-	return &created[boundCredential]{Prefix + "/credentials/" + string(c.ID), fromCredential(c)}, nil
+	return &created[BoundCredential]{Prefix + "/credentials/" + string(c.ID), fromCredential(c)}, nil
 }

@@ -10,8 +10,8 @@ import (
 	"bestow.dev/internal/tenant"
 )
 
-// settings of a relying party, as they are put. What is left out has the default.
-type relyingPartySettings struct {
+// RelyingPartySettings are those of a relying party, as they are put. What is left out has the default.
+type RelyingPartySettings struct {
 	Name                    string   `json:"name,omitempty" doc:"Shown to people; the id if left out"`
 	Origins                 []string `json:"origins,omitempty" nullable:"false" doc:"Web origins that may run ceremonies; https and the id if left out"`
 	AllowCrossOrigin        bool     `json:"allowCrossOrigin,omitempty" doc:"Admit ceremonies in a frame of another origin's page"`
@@ -32,7 +32,7 @@ type relyingPartySettings struct {
 // relyingParty is a relying party with every default filled in.
 type relyingParty struct {
 	ID string `json:"id" doc:"RP ID, a domain name"`
-	relyingPartySettings
+	RelyingPartySettings
 	Source  string     `json:"source" enum:"file,database" doc:"One from the configuration file can be changed there only"`
 	Created *time.Time `json:"created,omitempty"`
 	Changed *time.Time `json:"changed,omitempty"`
@@ -41,7 +41,7 @@ type relyingParty struct {
 func fromRelyingParty(rp *tenant.RelyingParty) relyingParty {
 	return relyingParty{
 		ID: rp.ID,
-		relyingPartySettings: relyingPartySettings{
+		RelyingPartySettings: RelyingPartySettings{
 			Name: rp.Name, Origins: rp.Origins, AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
 			ResidentKey: string(rp.ResidentKey), UserVerification: string(rp.UserVerification),
 			AuthenticatorAttachment: rp.AuthenticatorAttachment, Attestation: string(rp.Attestation),
@@ -53,14 +53,14 @@ func fromRelyingParty(rp *tenant.RelyingParty) relyingParty {
 	}
 }
 
-// relyingPartyID is the path parameter of calls about one relying party.
-type relyingPartyID struct {
+// RelyingPartyPath is the path parameter of calls about one relying party.
+type RelyingPartyPath struct {
 	ID string `path:"id" doc:"RP ID"`
 }
 
 type relyingPartyPut struct {
-	relyingPartyID
-	Body relyingPartySettings
+	RelyingPartyPath
+	Body RelyingPartySettings
 }
 
 func (in *relyingPartyPut) relyingParty() tenant.RelyingParty {
@@ -91,7 +91,7 @@ func (f *front) relyingParties() {
 	}, f.putRelyingParty)
 }
 
-func (f *front) listRelyingParties(ctx context.Context, by tenant.Authority, in *paging) (*answer[page[relyingParty]], error) {
+func (f *front) listRelyingParties(ctx context.Context, by tenant.Authority, in *Paging) (*answer[page[relyingParty]], error) {
 	all, err := f.Directory.RelyingPartiesOf(ctx, by)
 	if err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (f *front) listRelyingParties(ctx context.Context, by tenant.Authority, in 
 	return &answer[page[relyingParty]]{list}, err
 }
 
-func (f *front) getRelyingParty(ctx context.Context, by tenant.Authority, in *relyingPartyID) (*answer[relyingParty], error) {
+func (f *front) getRelyingParty(ctx context.Context, by tenant.Authority, in *RelyingPartyPath) (*answer[relyingParty], error) {
 	rp, err := f.Directory.RelyingPartyOf(ctx, by, in.ID)
 	if err != nil {
 		return nil, err

@@ -42,12 +42,12 @@ func unlessZero(t time.Time) *time.Time {
 	return &t
 }
 
-// userID is the path parameter of calls about one user.
-type userID struct {
+// UserPath is the path parameter of calls about one user.
+type UserPath struct {
 	ID string `path:"id" doc:"The user's id"`
 }
 
-func (in userID) ref() credential.UserRef { return credential.ByID(credential.UserID(in.ID)) }
+func (in UserPath) ref() credential.UserRef { return credential.ByID(credential.UserID(in.ID)) }
 
 type newUser struct {
 	Body struct {
@@ -58,14 +58,14 @@ type newUser struct {
 }
 
 type userQuery struct {
-	paging
+	Paging
 	Name   string `query:"name" doc:"Exact login name: a page of one, or of none"`
 	Search string `query:"search" doc:"Part of a login or display name"`
 	Locked string `query:"locked" enum:"true,false" doc:"Only those who are locked, or are not"`
 }
 
 type userChange struct {
-	userID
+	UserPath
 	Body struct {
 		Name        *string `json:"name,omitempty" maxLength:"255"`
 		DisplayName *string `json:"displayName,omitempty" maxLength:"255"`
@@ -147,7 +147,7 @@ func (f *front) createUser(ctx context.Context, by tenant.Authority, in *newUser
 	return &created[user]{Prefix + "/users/" + string(u.ID), fromUser(u)}, nil
 }
 
-func (f *front) getUser(ctx context.Context, by tenant.Authority, in *userID) (*answer[user], error) {
+func (f *front) getUser(ctx context.Context, by tenant.Authority, in *UserPath) (*answer[user], error) {
 	u, err := f.Credentials.User(ctx, by, in.ref())
 	if err != nil {
 		return nil, err
@@ -177,6 +177,6 @@ func (f *front) applyUserChange(ctx context.Context, by tenant.Authority, in *us
 	return f.Credentials.UnlockUser(ctx, by, in.ref())
 }
 
-func (f *front) eraseUser(ctx context.Context, by tenant.Authority, in *userID) (*nothing, error) {
+func (f *front) eraseUser(ctx context.Context, by tenant.Authority, in *UserPath) (*nothing, error) {
 	return &nothing{}, f.Credentials.EraseUser(ctx, by, in.ref())
 }
