@@ -240,7 +240,10 @@ func (c *Client) credential(p CredentialParams, request *MakeCredentialRequest, 
 		Transports:        c.transports(),
 	}
 	copy(cred.AAGUID[:], conveyed.authData[aaguidOffset:])
-	return cred, data.extensions.err
+	if data.extensions.err != nil {
+		return nil, data.extensions.err
+	}
+	return cred, nil
 }
 
 // transports are those the key reports, and otherwise the one it is on.
