@@ -56,9 +56,9 @@ type remembered struct {
 
 // New checks what the file defines and returns a directory of it and the database.
 //
-// Errors: those of [NewRelyingParty] and of the members of a client;
-// client.secret_weak; tenant.twice if a client or relying party is in the database
-// as well, since nobody could tell which one counts.
+// Errors: tenant.name, rp.invalid, client.invalid, client.secret_weak; and
+// tenant.exists, client.exists or tenant.twice for what is defined twice, in the file
+// or there and in the database, since nobody could tell which one counts.
 func New(ctx context.Context, store Store, fromFile []FileTenant, now func() time.Time) (*Directory, error) {
 	d := &Directory{
 		store: store, now: now,
@@ -91,7 +91,7 @@ func (d *Directory) addFileTenant(t FileTenant) error {
 		}
 		key := rpKey{t.Name, rp.ID}
 		if d.fileRPs[key] != nil {
-			return fmt.Errorf("relying party %q stands twice", rp.ID)
+			return ErrTwice.Saying("The relying party %s stands there twice.", rp.ID)
 		}
 		d.fileRPs[key] = rp
 	}

@@ -167,7 +167,11 @@ func validDomain(s string) bool {
 		}
 		last = label
 	}
-	// A last label of digits makes browsers read the whole as an IPv4 address.
+	// A last label that is a number, of digits or after 0x, makes browsers read the
+	// whole as an IPv4 address.
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") != ""
+	}
 	return strings.Trim(last, "0123456789") != ""
 }
 

@@ -64,7 +64,7 @@ var (
 	ErrAccessToken = fault.New(fault.Unauthenticated, "access_token.invalid", "The access token is unknown or expired.")
 	ErrScope       = fault.New(fault.Denied, "access_token.scope", "The client may not have that scope.")
 
-	ErrTwice = fault.New(fault.Conflict, "tenant.twice", "The configuration file and the database both define it.")
+	ErrTwice = fault.New(fault.Conflict, "tenant.twice", "It is defined twice.")
 )
 
 // maxName bounds names that people give, in bytes.
