@@ -207,7 +207,9 @@ func TestAuthenticationRefused(t *testing.T) {
 		if r.status != http.StatusCreated {
 			t.Fatalf("hidden: %d %s", r.status, r.body)
 		}
-		var o struct{ PublicKey struct{ AllowCredentials any } }
+		var o struct {
+			PublicKey struct{ AllowCredentials any }
+		}
 		check(t, json.Unmarshal(r.body, &o))
 		text, err := json.Marshal(o.PublicKey.AllowCredentials)
 		check(t, err)
