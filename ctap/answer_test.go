@@ -245,6 +245,69 @@ func TestAuthDataIsHeldAgainstTheQuestion(t *testing.T) {
 	}
 }
 
+// A client does not take one credential for another.
+func TestClientHoldsAnswersAgainstTheQuestion(t *testing.T) {
+	info := goodInfo()
+	info[4] = map[string]bool{"rk": true, "makeCredUvNotRqd": true}
+	another := map[string]any{"id": []byte("another"), "type": "public-key"}
+	id := []CredentialDescriptor{{ID: []byte("id")}}
+	nine := append(make([]CredentialDescriptor, 0, 9), id...)
+	for i := range 8 {
+		nine = append(nine, CredentialDescriptor{ID: []byte{byte(i)}})
+	}
+	tests := []struct {
+		name  string
+		allow []CredentialDescriptor
+		spoil func(made, asserted answer)
+		fits  bool
+	}{
+		{"good", id, func(_, _ answer) {}, true},
+		{"one in the list, none named", id, func(_, a answer) { delete(a, 1) }, true},
+		{"no list, none named", nil, func(_, a answer) { delete(a, 1) }, false},
+		{"another than the listed", id, func(_, a answer) { a[1] = another }, false},
+		{"another than the listed, when asked silently", nine, func(_, a answer) { a[1] = another }, false},
+		{"several listed, none named", nine, func(_, a answer) { delete(a, 1) }, false},
+		{"no credentials at all", nil, func(_, a answer) { a[5] = 0 }, false},
+		{"very many", nil, func(_, a answer) { a[5] = maxAssertions + 1 }, false},
+		{"another RP ID", id, func(_, a answer) { a[2] = make([]byte, 37) }, false},
+		{"algorithm that was not offered", id, func(m, _ answer) {
+			key := goodKey()
+			key[3] = -8
+			m[2] = testAuthData(t, 0x45, key)
+		}, false},
+		{"no credential made", id, func(m, _ answer) { m[2] = testAuthData(t, 5, nil) }, false},
+		{"level that does not exist", id, func(m, _ answer) {
+			m[2] = append(testAuthData(t, 0xC5, goodKey()), "\xa1\x6bcredProtect\x04"...)
+		}, false},
+		{"level of another type", id, func(m, _ answer) {
+			m[2] = append(testAuthData(t, 0xC5, goodKey()), "\xa1\x6bcredProtect\xf5"...)
+		}, false},
+	}
+	for _, test := range tests {
+		made, asserted := goodMade(t), goodAsserted(t)
+		test.spoil(made, asserted)
+		c, err := NewClient(t.Context(), &scripted{answer: func(request []byte) ([]byte, error) {
+			a := map[Command]answer{
+				CommandGetInfo: info, CommandMakeCredential: made, CommandGetAssertion: asserted,
+			}[Command(request[0])]
+			return append([]byte{0}, a.encode(t)...), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, errMade := c.MakeCredential(t.Context(), CredentialParams{
+			ClientDataHash: make([]byte, 32), RP: RP{ID: testRP}, User: User{ID: []byte("u")}, Algorithms: []int64{-7},
+		}, Prompt{})
+		_, err = c.GetAssertion(t.Context(), AssertionParams{RPID: testRP, ClientDataHash: make([]byte, 32), Allow: test.allow}, Prompt{})
+		if err == nil {
+			err = errMade
+		}
+		if (err == nil) != test.fits || err != nil && !errors.Is(err, ErrAnswer) {
+			t.Errorf("%s: %v, want good: %v", test.name, err, test.fits)
+		}
+	}
+}
+
 // Requests are canonical CBOR and hold what was given, and nothing else.
 func TestRequestsOnTheWire(t *testing.T) {
 	d := answering([]byte{0x27})

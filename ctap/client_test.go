@@ -648,6 +648,70 @@ func TestWhatAKeyCannot(t *testing.T) {
 	}
 }
 
+// Small messages make small batches; what does not fit alone is no credential of
+// the key's.
+func TestSmallMessages(t *testing.T) {
+	d := newDesk(t, goodPIN)
+	cred := d.create()
+	list := append(foreign(8, 280), ctap.CredentialDescriptor{ID: cred.ID})
+	sign := func() ([]ctap.Assertion, error) {
+		return d.GetAssertion(t.Context(), ctap.AssertionParams{RPID: rpID, ClientDataHash: hash[:], Allow: list}, answers(goodPIN))
+	}
+	for size, want := range map[int]string{
+		1200: "060606" + "020202" + "02",           // three by three, then signed
+		700:  "060606" + "0202020202020202" + "02", // one by one, the last two together
+		350:  "060606" + "02" + "02",               // the eight are passed over
+	} {
+		d.rewrite = func(info map[int]any) { info[5] = size }
+		d.refresh()
+		got, err := sign()
+		if err != nil || len(got) != 1 || !bytes.Equal(got[0].CredentialID, cred.ID) {
+			t.Errorf("%d bytes: %+v, %v", size, got, err)
+		}
+		if got := d.commands(); got != want {
+			t.Errorf("%d bytes: commands %s, want %s", size, got, want)
+		}
+	}
+}
+
+// A key whose PIN is for its settings only cannot verify with it.
+func TestPINForSettingsOnly(t *testing.T) {
+	d := newDesk(t, goodPIN)
+	d.rewrite = func(info map[int]any) {
+		info[4] = map[string]bool{
+			"rk": true, "clientPin": true, "pinUvAuthToken": true,
+			"noMcGaPermissionsWithClientPin": true, "makeCredUvNotRqd": true,
+		}
+	}
+	d.refresh()
+	if _, err := d.MakeCredential(t.Context(), params(), answers(goodPIN)); !errors.Is(err, ctap.ErrUserVerification) {
+		t.Errorf("required: %v", err)
+	}
+	cred, err := d.MakeCredential(t.Context(), params(func(p *ctap.CredentialParams) {
+		p.UserVerification, p.ResidentKey = ctap.Preferred, ctap.Discouraged
+	}), ctap.Prompt{})
+	if err != nil || cred.UserVerified {
+		t.Errorf("preferred: %+v, %v", cred, err)
+	}
+}
+
+// Enterprise attestation is asked for where it is enabled, and nowhere else.
+func TestEnterpriseAttestation(t *testing.T) {
+	d := newDesk(t, goodPIN)
+	ask := func() error {
+		_, err := d.MakeCredential(t.Context(), params(func(p *ctap.CredentialParams) { p.EnterpriseAttestation = 2 }), answers(goodPIN))
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Errorf("not enabled: %v", err)
+	}
+	d.rewrite = func(info map[int]any) { info[4].(map[any]any)["ep"] = true }
+	d.refresh()
+	if err := ask(); !errors.Is(err, ctap.StatusInvalidParameter) { // the software key has none
+		t.Errorf("enabled: %v", err)
+	}
+}
+
 // What no honest key says is not passed on to a relying party.
 func TestForgedAnswers(t *testing.T) {
 	refused := map[string]bool{

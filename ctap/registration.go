@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// COSE algorithms that WebAuthn names as the default offer (§5.4.1 step 10).
+// COSE algorithms that stand for an empty offer (WebAuthn §5.1.3).
 const (
 	algES256 = -7
 	algRS256 = -257

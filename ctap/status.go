@@ -43,7 +43,7 @@ func (c Command) String() string {
 	return fmt.Sprintf("command %02X", byte(c))
 }
 
-// Status is the first byte of an answer (CTAP 2.1 §6.3). As an error it is what
+// Status is the first byte of an answer (CTAP 2.1 §8.2). As an error it is what
 // [errors.Is] is asked with:
 //
 //	if errors.Is(err, ctap.StatusPINBlocked) { ... }

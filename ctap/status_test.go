@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The numbers, once more and by hand (CTAP 2.1 §6.3).
+// The numbers, once more and by hand (CTAP 2.1 §8.2).
 func TestStatusNumbers(t *testing.T) {
 	names := map[byte]string{
 		0x00: "OK", 0x01: "INVALID_COMMAND", 0x02: "INVALID_PARAMETER", 0x03: "INVALID_LENGTH", 0x04: "INVALID_SEQ",

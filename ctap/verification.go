@@ -253,7 +253,7 @@ func (v *verification) forget() {
 }
 
 // spent runs a command, and once more with a new token if the first was refused:
-// tokens run out while people look for the key (CTAP 2.1 §6.5.3.2).
+// tokens run out while people look for the key (CTAP 2.1 §6.5.2.1).
 func (v *verification) spent(ctx context.Context, command func() error) error {
 	err := command()
 	if v.token == nil || !errors.Is(err, StatusPINAuthInvalid) {

@@ -25,7 +25,7 @@ func (k *Key) Exchange(ctx context.Context, request []byte, keepAlive func(ctap.
 	select {
 	case <-k.turn:
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return []byte{byte(ctap.StatusKeepAliveCancel)}, nil
 	}
 	defer k.release()
 	if k.closed {

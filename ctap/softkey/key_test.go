@@ -185,8 +185,9 @@ func TestExchangesTakeTurns(t *testing.T) {
 	<-inside
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.Exchange(ctx, []byte{byte(ctap.CommandGetInfo)}, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("waiting exchange: %v", err)
+	answer, err := b.Exchange(ctx, []byte{byte(ctap.CommandGetInfo)}, nil)
+	if err != nil || !bytes.Equal(answer, []byte{byte(ctap.StatusKeepAliveCancel)}) {
+		t.Errorf("waiting exchange: %x, %v", answer, err)
 	}
 	for range 4 {
 		wg.Go(func() {
