@@ -25,11 +25,15 @@ const (
 
 // underway counts the callbacks of this node that are being delivered.
 type underway struct {
-	mu     sync.Mutex
-	total  int
-	by     map[Recipient]int
-	all    sync.WaitGroup
-	landed chan struct{} // told when one is done
+	mu    sync.Mutex
+	total int
+	by    map[Recipient]int
+	all   sync.WaitGroup
+
+	// held says that there was more to deliver than could be begun. Then landed is
+	// told when one is done.
+	held   bool
+	landed chan struct{}
 }
 
 // watchCallbacks delivers callbacks as they become due.
@@ -60,7 +64,10 @@ func (s *Service) untilNextCallback(ctx context.Context, u *underway) time.Durat
 			s.complain(ctx, "the next callback could not be read", err)
 			return sweepEvery
 		}
-		if wait := next.Sub(s.clock()); next.IsZero() || wait > 0 {
+		wait := next.Sub(s.clock())
+		due := !next.IsZero() && wait <= 0
+		u.hold(due)
+		if !due {
 			return nextWait(next, wait)
 		}
 		n, err := s.startCallbacks(ctx, u)
@@ -69,8 +76,7 @@ func (s *Service) untilNextCallback(ctx context.Context, u *underway) time.Durat
 			return sweepEvery
 		}
 		if n == 0 {
-			// No room, or what is due waits for its session's callback. When one has
-			// landed we are told.
+			// No room, or what is due waits for its session's callback.
 			return sweepEvery
 		}
 	}
@@ -110,21 +116,30 @@ func (u *underway) start(c Claim, deliver func()) {
 	u.count(to, 1)
 	u.all.Go(func() {
 		deliver()
-		u.count(to, -1)
-		select {
-		case u.landed <- struct{}{}:
-		default:
+		if u.count(to, -1) {
+			select {
+			case u.landed <- struct{}{}:
+			default:
+			}
 		}
 	})
 }
 
-func (u *underway) count(to Recipient, n int) {
+// count adds n to what is under way, and reports whether more is held back.
+func (u *underway) count(to Recipient, n int) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.total += n
 	if u.by[to] += n; u.by[to] == 0 {
 		delete(u.by, to)
 	}
+	return u.held
+}
+
+func (u *underway) hold(held bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.held = held
 }
 
 // DeliverDue delivers the callbacks that are due now, and those that become due by

@@ -38,22 +38,33 @@ func (s *Service) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// alarm is the earliest deadline that the deadline loop waits for.
+// alarm is when the deadline loop looks next.
 type alarm struct {
 	mu sync.Mutex
 	at time.Time
 }
 
+func (a *alarm) set(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at = at
+}
+
+// advance moves the alarm to at if that is earlier, and reports whether it is.
+func (a *alarm) advance(at time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !at.Before(a.at) {
+		return false
+	}
+	a.at = at
+	return true
+}
+
 // expectDeadline has the deadline loop of this node look again if at comes before
 // what it waits for.
 func (s *Service) expectDeadline(at time.Time) {
-	s.alarm.mu.Lock()
-	earlier := at.Before(s.alarm.at)
-	if earlier {
-		s.alarm.at = at
-	}
-	s.alarm.mu.Unlock()
-	if earlier {
+	if s.alarm.advance(at) {
 		select {
 		case s.newDeadline <- struct{}{}:
 		default:
@@ -78,6 +89,7 @@ func (s *Service) watchDeadlines(ctx context.Context) {
 
 // untilNextDeadline ends what is due and returns how long to wait.
 func (s *Service) untilNextDeadline(ctx context.Context) time.Duration {
+	s.alarm.set(Never) // what is sent while we look is looked at again
 	if _, err := s.ExpireDue(ctx); err != nil {
 		s.complain(ctx, "commands past their deadline could not be ended", err)
 		return sweepEvery
@@ -92,9 +104,7 @@ func (s *Service) untilNextDeadline(ctx context.Context) time.Duration {
 	if !next.IsZero() && next.Before(at) {
 		at = next
 	}
-	s.alarm.mu.Lock()
-	s.alarm.at = at
-	s.alarm.mu.Unlock()
+	s.alarm.set(at)
 	return max(at.Sub(now), 0)
 }
 

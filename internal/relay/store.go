@@ -300,7 +300,7 @@ type Store interface {
 	DelayCallback(ctx context.Context, c Claim, next time.Time) error
 
 	// PurgeRelay removes up to limit of each: commands past their lifespan without a
-	// callback to deliver, boxes that are over and empty, and counts of wrong tokens
+	// callback to deliver, boxes that are over and in which nothing is open, and counts of wrong tokens
 	// older than a day. It returns how many rows are gone.
 	PurgeRelay(ctx context.Context, now time.Time, limit int) (int, error)
 }

@@ -60,9 +60,15 @@ func changeBox(ctx context.Context, q tx, text string, args ...any) (b *relay.Bo
 }
 
 // holdBox returns a box and holds it: on PostgreSQL, what others want to change
-// about it or to add to it waits until the end of the transaction.
-func holdBox(ctx context.Context, q tx, id string) (*relay.Box, bool, error) {
-	return changeBox(ctx, q, `UPDATE relay_box SET kind = kind WHERE id = $1`, id)
+// about it or to add to it waits until the end of the transaction. On SQLite the
+// transaction is alone anyway.
+func (r relayStore) holdBox(ctx context.Context, q tx, id string) (b *relay.Box, ok bool, err error) {
+	b = new(relay.Box)
+	err = q.QueryRow(ctx, `SELECT `+boxColumns+` FROM relay_box b WHERE b.id = $1`+r.forUpdate(), id).Scan(boxDest(b)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, false, nil
+	}
+	return b, err == nil, err
 }
 
 // commandColumns are all but object and answer, which are large.

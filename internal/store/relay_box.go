@@ -137,7 +137,7 @@ func (r relayStore) Redeem(ctx context.Context, in *relay.Redeem) (relay.Redeeme
 			return appendAudit(ctx, q, in.OpenedEvent(b))
 		}
 		result = relay.RedeemedLate
-		b, ok, err = holdBox(ctx, q, in.Box)
+		b, ok, err = r.holdBox(ctx, q, in.Box)
 		if err != nil || !ok || b.Over(in.At) {
 			return err
 		}

@@ -28,7 +28,7 @@ func (r relayStore) AddCommand(ctx context.Context, d *relay.Draft, nextID func(
 		}
 		c := d.Command
 		if d.NewBox == nil {
-			boxes, err := placedBoxes(ctx, q, d.Targets)
+			boxes, err := r.placedBoxes(ctx, q, d.Targets)
 			if err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ func livingNamesake(ctx context.Context, q tx, d *relay.Draft) (*relay.Stored, e
 }
 
 // placedBoxes loads and holds the boxes that the targets mean.
-func placedBoxes(ctx context.Context, q tx, targets []relay.Target) ([]relay.PlacedBox, error) {
+func (r relayStore) placedBoxes(ctx context.Context, q tx, targets []relay.Target) ([]relay.PlacedBox, error) {
 	var placed []relay.PlacedBox
 	for _, t := range targets {
 		ids := []string{t.Box}
@@ -93,7 +93,7 @@ func placedBoxes(ctx context.Context, q tx, targets []relay.Target) ([]relay.Pla
 		}
 		before := len(placed)
 		for _, id := range ids {
-			b, ok, err := holdBox(ctx, q, id)
+			b, ok, err := r.holdBox(ctx, q, id)
 			if err != nil {
 				return nil, err
 			}
@@ -204,12 +204,12 @@ func (r relayStore) finish(ctx context.Context, q tx, f *relay.Finish) error {
 	var made []string
 	var err error
 	if f.Box != nil {
-		if changed, err = applyBoxChange(ctx, q, f); err != nil {
+		if changed, err = r.applyBoxChange(ctx, q, f); err != nil {
 			return err
 		}
 	}
 	if f.Close != nil {
-		if made, err = boxesToClose(ctx, q, f); err != nil {
+		if made, err = r.boxesToClose(ctx, q, f); err != nil {
 			return err
 		}
 	}
@@ -250,7 +250,7 @@ func (r relayStore) finish(ctx context.Context, q tx, f *relay.Finish) error {
 }
 
 // applyBoxChange does what an answer does to its box.
-func applyBoxChange(ctx context.Context, q tx, f *relay.Finish) (*relay.Box, error) {
+func (r relayStore) applyBoxChange(ctx context.Context, q tx, f *relay.Finish) (*relay.Box, error) {
 	const text = `UPDATE relay_box SET
 		answer_key = CASE WHEN $2 = '' THEN answer_key ELSE $2 END,
 		started_ms = CASE WHEN $3 AND started_ms = 0 THEN $4 ELSE started_ms END,
@@ -264,7 +264,7 @@ func applyBoxChange(ctx context.Context, q tx, f *relay.Finish) (*relay.Box, err
 	if err != nil || ok {
 		return b, err
 	}
-	if b, ok, err = holdBox(ctx, q, c.Box); err != nil {
+	if b, ok, err = r.holdBox(ctx, q, c.Box); err != nil {
 		return nil, err
 	}
 	if !ok || !b.Closed.IsZero() {
@@ -274,12 +274,12 @@ func applyBoxChange(ctx context.Context, q tx, f *relay.Finish) (*relay.Box, err
 }
 
 // boxesToClose returns the ids of the boxes that f closes, and holds them.
-func boxesToClose(ctx context.Context, q tx, f *relay.Finish) ([]string, error) {
+func (r relayStore) boxesToClose(ctx context.Context, q tx, f *relay.Finish) ([]string, error) {
 	if f.Close.Box != "" {
-		_, _, err := holdBox(ctx, q, f.Close.Box)
+		_, _, err := r.holdBox(ctx, q, f.Close.Box)
 		return []string{f.Close.Box}, err
 	}
-	rows, err := q.Query(ctx, `UPDATE relay_box SET kind = kind WHERE command_id = $1 AND kind <> 'profile' AND closed_ms = 0
-		RETURNING id`, f.Command)
+	rows, err := q.Query(ctx, `SELECT b.id FROM relay_box b WHERE b.command_id = $1 AND b.kind <> 'profile' AND b.closed_ms = 0`+
+		r.forUpdate(), f.Command)
 	return collect(rows, err, scanString)
 }

@@ -126,7 +126,7 @@ func (r relayStore) PurgeRelay(ctx context.Context, now time.Time, limit int) (i
 			AND NOT EXISTS (SELECT 1 FROM relay_callback k WHERE k.command_id = c.id) ORDER BY c.lifespan_ms LIMIT $2)`, now},
 		{`DELETE FROM relay_box WHERE id IN (SELECT b.id FROM relay_box b
 			WHERE b.expires_ms <= $1
-			AND NOT EXISTS (SELECT 1 FROM relay_message m WHERE m.box_id = b.id) ORDER BY b.expires_ms LIMIT $2)`, now},
+			AND NOT EXISTS (SELECT 1 FROM relay_message m WHERE m.box_id = b.id AND m.is_open) ORDER BY b.expires_ms LIMIT $2)`, now},
 		{`DELETE FROM relay_wrong_token WHERE network IN (SELECT w.network FROM relay_wrong_token w
 			WHERE w.since_ms <= $1 LIMIT $2)`, now.Add(-wrongTokensKept)},
 	}

@@ -64,7 +64,7 @@ CREATE TABLE relay_message (
 	is_open    BOOLEAN NOT NULL,
 	fetched_ms BIGINT  NOT NULL -- zero: not yet
 );
-CREATE INDEX relay_message_by_box ON relay_message (box_id, is_open);
+CREATE INDEX relay_message_waiting ON relay_message (box_id) WHERE is_open;
 CREATE INDEX relay_message_by_command ON relay_message (command_id);
 
 CREATE TABLE relay_callback (
