@@ -305,7 +305,7 @@ func (p *play) createAtTheDesk(ctx context.Context, options creationOptions) (ou
 	if err != nil {
 		return none, s.failed(err)
 	}
-	s.done("relying party and origin are on the allow list; PIN, touch; a new key pair, attested by the key itself",
+	s.done("relying party and origin are on the allow list; PIN, touch; a new key pair, with the key's attestation",
 		"callback fidocreatecredential: answer signature "+created.Signature.State+", same installation as the session's")
 
 	s = p.t.begin(identityManager, relayFront, "POST /hermod/rest/command/sessionend")

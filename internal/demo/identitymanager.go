@@ -104,7 +104,7 @@ type authentication struct {
 }
 
 func (m *manager) beginAuthentication(ctx context.Context, userName string) (begun authentication, err error) {
-	in := map[string]any{"relyingParty": relyingParty, "userName": userName}
+	in := map[string]any{"relyingParty": relyingParty, "user": map[string]string{"name": userName}}
 	err = m.call(ctx, http.MethodPost, "/api/v1/authentications", m.basic(), in, &begun, http.StatusCreated)
 	return begun, err
 }

@@ -21,6 +21,7 @@ import (
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/config"
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/fault"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/relay"
@@ -71,10 +72,10 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	}()
 	fromFile, err := fileTenants(cfg, o.URL)
 	if err != nil {
-		return nil, err
+		return nil, badConfiguration(err)
 	}
 	if a.Directory, err = tenant.New(ctx, a.DB, fromFile, time.Now); err != nil {
-		return nil, err
+		return nil, badConfiguration(err)
 	}
 	if a.Credentials, err = credential.New(credential.Config{
 		Store: a.DB, Directory: a.Directory, Trail: a.DB, Log: o.Log, Notify: a.notify,
@@ -82,9 +83,18 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		return nil, err
 	}
 	if err := a.openRelay(o.URL); err != nil {
-		return nil, err
+		return nil, badConfiguration(err)
 	}
 	return a, nil
+}
+
+// badConfiguration makes err the fault of whoever wrote the configuration, with all
+// that says where it is. A fault of the database stays what it is.
+func badConfiguration(err error) error {
+	if kind := fault.KindOf(err); kind == fault.Unavailable {
+		return err
+	}
+	return fault.New(fault.Invalid, "configuration", "configuration: "+err.Error()).Because(err)
 }
 
 // openRelay makes the relay, with the clients that the file names. Without the
