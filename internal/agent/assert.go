@@ -11,11 +11,9 @@ import (
 	"bestow.dev/webauthn"
 )
 
-// Assertion errors that have no status of a key.
-var (
-	// ErrOptions: the request options cannot be used at the given origin.
-	ErrOptions = errors.New("the request options cannot be used")
-)
+// ErrOptions is returned by [Agent.Assert] for request options that are malformed, or
+// not for the given origin.
+var ErrOptions = errors.New("the request options cannot be used")
 
 // Assert signs in with the key that is at the desk, as a browser would for a page at
 // origin: it takes request options in JSON, bare or below publicKey, and returns the

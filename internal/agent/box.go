@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,12 +19,10 @@ import (
 	"bestow.dev/internal/plugout"
 )
 
-// Times that calls to the relay may take. A long poll is asked for pollWait and
-// given a margin for the way.
+// Times that calls to the relay may take. A long poll may take both together.
 const (
 	callTimeout = 15 * time.Second
 	pollWait    = 25 * time.Second
-	pollTimeout = pollWait + 15*time.Second
 )
 
 // Outcomes of a call that the session loop acts on.
@@ -34,7 +33,10 @@ var (
 
 // passing marks a failure that may be over at the next try: the network, or a relay
 // that is restarting.
-type passing struct{ err error }
+type passing struct {
+	err    error
+	unread bool // the relay said that it did not even look at the request
+}
 
 func (p passing) Error() string { return p.err.Error() }
 func (p passing) Unwrap() error { return p.err }
@@ -96,10 +98,11 @@ func (b *box) call(ctx context.Context, timeout time.Duration, req request) (*re
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, plugout.MaxMessageBytes+1))
 	if err != nil {
-		return nil, passing{fmt.Errorf("read the relay's answer: %w", cause(err))}
+		return nil, passing{err: fmt.Errorf("read the relay's answer: %w", cause(err))}
 	}
-	if res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests {
-		return nil, passing{fmt.Errorf("the relay answered %d", res.StatusCode)}
+	limited := res.StatusCode == http.StatusTooManyRequests
+	if res.StatusCode >= 500 || limited {
+		return nil, passing{err: fmt.Errorf("the relay answered %d", res.StatusCode), unread: limited}
 	}
 	return &response{status: res.StatusCode, date: res.Header.Get("Date"), body: body}, nil
 }
@@ -118,32 +121,26 @@ func unreachable(err error) error {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return &Error{Code: CodeUnreachable, Text: "the relay's certificate is not trusted", Err: err}
 	}
-	return passing{err}
+	return passing{err: err}
 }
 
 // cause strips the method and URL that net/http puts before an error.
 func cause(err error) error {
-	type urlError interface {
-		error
-		Timeout() bool
-		Temporary() bool
-		Unwrap() error
-	}
-	if u, ok := err.(urlError); ok && u.Unwrap() != nil {
-		return u.Unwrap()
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
 	}
 	return err
 }
 
-// redeem opens the session with the link's token. It is tried again only while no
-// byte of the request has left the desk: the relay takes a second redemption for a
-// stolen link and ends the session.
+// redeem opens the session with the link's token. It is tried again only while the
+// relay cannot have seen the token: it takes a second redemption for a stolen link and
+// ends the session.
 func (b *box) redeem(ctx context.Context, token string, client plugout.Client) (*plugout.SessionResponse, error) {
 	body, err := json.Marshal(plugout.SessionRequest{Token: token, Client: client})
 	if err != nil {
 		return nil, err
 	}
-	var sent atomic.Bool
+	var sent atomic.Bool // a byte of the request has left the desk
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaderField: func(string, []string) { sent.Store(true) },
 		WroteHeaders:     func() { sent.Store(true) },
@@ -151,7 +148,7 @@ func (b *box) redeem(ctx context.Context, token string, client plugout.Client) (
 	asked := b.now()
 	res, err := b.call(traced, callTimeout, request{http.MethodPost, "/session", plugout.MediaTypeJSON, body})
 	if err != nil {
-		if p, ok := errors.AsType[passing](err); ok && sent.Load() {
+		if p, ok := errors.AsType[passing](err); ok && sent.Load() && !p.unread {
 			return nil, &Error{Code: CodeUnreachable, Text: "the relay did not answer; the link may be used up", Err: p.err}
 		}
 		return nil, err

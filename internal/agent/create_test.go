@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,12 +217,16 @@ func TestTouchThatDidNotComeIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// soon leaves the create command a quarter of a second.
+// soon leaves the create command not quite a second, from when it is fetched.
 func soon(r *relaytest.Relay) {
-	for _, m := range r.Open {
-		if m.Type == plugout.FIDOCreateCredential {
-			m.Expires = time.Now().Add(250 * time.Millisecond)
+	create := r.Open[slices.IndexFunc(r.Open, func(m *plugout.CommandMessage) bool { return m.Type == plugout.FIDOCreateCredential })]
+	fetched := false
+	r.Before = func(_ http.ResponseWriter, req *http.Request) bool {
+		if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, create.MessageID) && !fetched {
+			fetched = true
+			create.Expires = time.Now().Add(800 * time.Millisecond)
 		}
+		return false
 	}
 }
 
@@ -426,14 +431,8 @@ func TestWithdrawnCommand(t *testing.T) {
 func TestQuestionThatNobodyAnswers(t *testing.T) {
 	r := relaytest.New(t)
 	r.Post(plugout.SessionStart, `{}`)
-	m := r.Post(plugout.FIDOCreateCredential, createCommand(options()))
+	r.Post(plugout.FIDOCreateCredential, createCommand(options()))
 	soon(r)
-	r.Before = func(_ http.ResponseWriter, req *http.Request) bool {
-		if req.URL.Query().Get("wait") != "" && time.Now().After(m.Expires.Add(-100*time.Millisecond)) {
-			r.Withdraw(m.MessageID)
-		}
-		return false
-	}
 	d := newDesk(t, r)
 	d.config.Prompt.Confirm = func(ctx context.Context, _ Question) error {
 		<-ctx.Done()

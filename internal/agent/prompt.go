@@ -9,7 +9,7 @@ import (
 
 // Prompt is how a session reaches the person at the desk. The terminal, an unattended
 // desk and the tests each provide one. Every question may be declined:
-// context.Canceled says so.
+// context.Canceled says so. All members but NewPIN are required.
 type Prompt struct {
 	// Match shows the match code and asks whether the form shows the same.
 	// [ErrDiffers] says that it does not.

@@ -162,6 +162,24 @@ func TestRedemptionFails(t *testing.T) {
 	}
 }
 
+// A relay that is asked too often has not looked at the token.
+func TestRedemptionWaitsWhereTheRelayIsBusy(t *testing.T) {
+	r := relaytest.New(t)
+	r.Post(plugout.SessionStart, `{}`)
+	busy := 3
+	r.Before = func(w http.ResponseWriter, _ *http.Request) bool {
+		if busy--; busy < 0 {
+			return false
+		}
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	}
+	d := newDesk(t, r)
+	if report, err := d.open(r); err != nil || !report.Good() || r.Called("POST /session") != 4 {
+		t.Errorf("report %+v, %v, %d redemptions", report, err, r.Called("POST /session"))
+	}
+}
+
 func TestRelayWhoseCertificateIsNotTrusted(t *testing.T) {
 	r := relaytest.New(t)
 	d := newDesk(t, r)

@@ -30,7 +30,7 @@ const (
 const basePath = "/hermod/rest/ms/"
 
 // Relay is the other end of the wire. The session is over (410) as soon as every
-// message has been answered.
+// message has been answered or has expired.
 //
 // The exported members are for setting up before the agent is started, and for
 // looking at afterwards.
@@ -152,6 +152,8 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := time.Now()
+	r.Open = slices.DeleteFunc(r.Open, func(m *plugout.CommandMessage) bool { return !m.Expires.After(now) })
 	if path != "/session" || req.Method != http.MethodPost {
 		if req.Header.Get("Authorization") != "Bearer "+Session {
 			w.WriteHeader(http.StatusUnauthorized)

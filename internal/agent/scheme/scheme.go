@@ -7,10 +7,8 @@
 // link stands behind "--" on the command line, so that it is never read as an option.
 package scheme
 
-import "bestow.dev/internal/plugout"
-
-// Name is the scheme that is registered.
-const Name = plugout.Scheme
+// Name is the scheme that is registered, that of plugout links.
+const Name = "com.nexusgroup.plugout"
 
 // File is a file to be put in place by hand, or by the tools of an administrator.
 type File struct {

@@ -11,7 +11,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bestow.dev/internal/plugout"
 )
+
+func TestNameIsTheSchemeOfLinks(t *testing.T) {
+	if Name != plugout.Scheme {
+		t.Errorf("%s is registered, links begin with %s", Name, plugout.Scheme)
+	}
+}
 
 func TestDesktopEntryQuotesTheProgram(t *testing.T) {
 	tests := []struct {
