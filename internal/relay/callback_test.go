@@ -32,19 +32,19 @@ func refuseAll(relay.Call) error { return errRefused }
 
 func TestCallbackIsTriedAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		tries := 0
-		w.calls.fail = func(relay.Call) error {
-			if tries++; tries < 3 {
+		var tries atomic.Int32
+		w.calls.judge(func(relay.Call) error {
+			if tries.Add(1) < 3 {
 				return errRefused
 			}
 			return nil
-		}
+		})
 		ping := w.send(plugout.Ping, header(600, 300), `{}`)
 		check(t, w.Cancel(t.Context(), w.by(), w.idm, ping.ID))
 		synctest.Wait()
 		wait(20*time.Second - time.Millisecond)
-		if tries != 2 {
-			t.Errorf("%d tries before the second delay is over", tries)
+		if n := tries.Load(); n != 2 {
+			t.Errorf("%d tries before the second delay is over", n)
 		}
 		wait(time.Millisecond)
 		w.wantCallbacks(w.calls.taken(), "ping CANCELLED CANCELLED_BY_REQUESTER")
@@ -52,15 +52,15 @@ func TestCallbackIsTriedAgain(t *testing.T) {
 			t.Errorf("audit: %+v", got[len(got)-1])
 		}
 		wait(time.Hour)
-		if tries != 3 {
-			t.Errorf("%d tries in all", tries)
+		if n := tries.Load(); n != 3 {
+			t.Errorf("%d tries in all", n)
 		}
 	}, attempts(5, 10*time.Second))
 }
 
 func TestCallbackIsGivenUp(t *testing.T) {
 	w := newWorld(t, attempts(2, 30*time.Second))
-	w.calls.fail = refuseAll
+	w.calls.judge(refuseAll)
 	ping := w.send(plugout.Ping, header(60, 10), `{}`)
 	w.clock.move(10 * time.Second)
 	w.expire()
@@ -87,7 +87,7 @@ func TestCallbackIsGivenUp(t *testing.T) {
 // A command with a callback to deliver outlives its lifespan, but only for that.
 func TestUndeliveredCallbackKeepsItsCommand(t *testing.T) {
 	w := newWorld(t, attempts(100, 30*time.Second))
-	w.calls.fail = refuseAll
+	w.calls.judge(refuseAll)
 	ping := w.send(plugout.Ping, header(10, 10), `{}`)
 	w.clock.move(10 * time.Second)
 	w.expire()
@@ -97,7 +97,7 @@ func TestUndeliveredCallbackKeepsItsCommand(t *testing.T) {
 	check(t, err)
 	_, err = w.Poll(t.Context(), w.by(), w.idm, ping.ID)
 	wantError(t, err, relay.ErrNoSuchCommand)
-	w.calls.fail = nil
+	w.calls.judge(nil)
 	w.wantCallbacks(w.callbacks(), "ping TIMEOUT TIMEOUT")
 	n, err := w.Purge(t.Context())
 	check(t, err)
@@ -111,14 +111,14 @@ func TestSessionCallbackGoesFirst(t *testing.T) {
 	_, a := w.started(600)
 	ping := w.send(plugout.Ping, header(600, 300, a.Box), `{}`)
 	check(t, a.answer(ping.Destinations[0].Message, plugout.StatusOK, `{}`))
-	w.calls.fail = func(c relay.Call) error {
+	w.calls.judge(func(c relay.Call) error {
 		if c.Name == "ping" {
 			t.Error("the command's callback went before the session's")
 		}
 		return errRefused
-	}
+	})
 	w.callbacks()
-	w.calls.fail = nil
+	w.calls.judge(nil)
 	w.clock.move(30 * time.Second)
 	w.wantCallbacks(w.callbacks(), "sessionstart COMPLETED OK", "ping COMPLETED OK")
 }
@@ -128,12 +128,12 @@ func TestSessionCallbackGivenUpHoldsNobody(t *testing.T) {
 	_, a := w.started(600)
 	ping := w.send(plugout.Ping, header(600, 300, a.Box), `{}`)
 	check(t, a.answer(ping.Destinations[0].Message, plugout.StatusOK, `{}`))
-	w.calls.fail = func(c relay.Call) error {
+	w.calls.judge(func(c relay.Call) error {
 		if c.Name == "sessionstart" {
 			return errRefused
 		}
 		return nil
-	}
+	})
 	w.wantCallbacks(w.callbacks(), "ping COMPLETED OK")
 }
 

@@ -91,7 +91,6 @@ const (
 	MaxOpenMessages     = 32 // unanswered messages in one box
 	MaxExternalIDBytes  = 255
 	MaxNonceBytes       = 256
-	MaxOptionsBytes     = 64 << 10  // creation options
 	maxObjectBytes      = 252 << 10 // so that the message around it stays below plugout.MaxMessageBytes
 	maxDestinationBytes = 512
 )

@@ -42,8 +42,9 @@ type deleteCommand struct {
 }
 
 // deleteBoxes removes profile boxes: the one the command names, or all of the
-// user's. With confirmation that is for the device to do, and the command goes to
-// the boxes concerned like any other; deleteBoxes then reports false.
+// user's. Where its header sends it counts for nothing. With confirmation that is
+// for the device to do: the command goes where the header says, or else to the boxes
+// concerned, and deleteBoxes reports false.
 func (o *order) deleteBoxes(d *Draft, c *Command) (carriedOut bool, err error) {
 	var object deleteCommand
 	if err := decodeObject(c.Object, &object); err != nil {

@@ -11,6 +11,7 @@ import (
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/tenant"
+	"bestow.dev/webauthn"
 )
 
 func TestHeader(t *testing.T) {
@@ -122,7 +123,7 @@ func TestCommandObjects(t *testing.T) {
 		{"no user name", plugout.FIDOCreateCredential, public(func(o map[string]any) { delete(o["user"].(map[string]any), "name") }), relay.ErrInvalidCommand, "creationOptions.user.name"},
 		{"no algorithms", plugout.FIDOCreateCredential, public(func(o map[string]any) { o["pubKeyCredParams"] = []any{} }), relay.ErrInvalidCommand, "creationOptions.pubKeyCredParams"},
 		{"options too large", plugout.FIDOCreateCredential, public(func(o map[string]any) {
-			o["user"].(map[string]any)["displayName"] = strings.Repeat("x", relay.MaxOptionsBytes)
+			o["user"].(map[string]any)["displayName"] = strings.Repeat("x", webauthn.MaxOptionsBytes)
 		}), relay.ErrInvalidCommand, "creationOptions"},
 		{"unsigned answers", plugout.FIDOCreateCredential, create(func(o map[string]any) { o["responseformat"] = "json" }), relay.ErrInvalidCommand, "responseformat"},
 		{"no such format", plugout.Ping, `{"responseformat":"xml"}`, relay.ErrInvalidCommand, "responseformat"},

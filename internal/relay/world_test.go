@@ -87,6 +87,13 @@ func (r *recorder) Call(_ context.Context, c relay.Call) error {
 
 func (r *recorder) Alive(context.Context, *relay.Client) error { return nil }
 
+// judge has fail decide from now on which callbacks are taken; nil takes all.
+func (r *recorder) judge(fail func(relay.Call) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fail = fail
+}
+
 // taken returns the callbacks so far and forgets them.
 func (r *recorder) taken() []call {
 	r.mu.Lock()
