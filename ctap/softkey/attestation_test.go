@@ -313,6 +313,9 @@ func honestRegistration(t *testing.T, b *bench, attestation Attestation, body []
 		return fmt.Errorf("credential id of %d bytes", len(made.id))
 	}
 	key := &params{pairs: made.key.pairs}
+	if kty, _ := key.int(num(1)); kty != 2 {
+		return fmt.Errorf("key type %d", kty)
+	}
 	x, _ := key.bytes(num(-2))
 	y, _ := key.bytes(num(-3))
 	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))

@@ -69,10 +69,19 @@ var commonForgeries = []Forgery{
 	}),
 	registration("credential id longer than 1023 bytes", func(a *AuthData) { a.CredentialID = make([]byte, 1024) }),
 	registration("credential key off its curve (with ECDSA)", func(a *AuthData) { a.PublicKey = flipLast(a.PublicKey) }),
+	registration("credential key of a symmetric type", func(a *AuthData) { a.PublicKey = symmetric(a.PublicKey) }),
 	registration("credential key cut short", func(a *AuthData) { a.PublicKey = a.PublicKey[:len(a.PublicKey)-1] }),
 	assertion("counter goes back (where one was seen)", func(a *AuthData) { a.SignCount = 0 }),
 	assertion("eligible for backup all of a sudden", func(a *AuthData) { a.Flags |= FlagBackupEligible }),
 	assertion("flag AT in an assertion", func(a *AuthData) { a.Flags |= FlagAttestedData }),
+}
+
+// symmetric returns a copy of a COSE key with the key type (its first member) of
+// symmetric keys.
+func symmetric(key []byte) []byte {
+	key = slices.Clone(key)
+	key[2] = 4
+	return key
 }
 
 // signatureForgeries spoil the signature of assertions, and of attestations where
