@@ -154,6 +154,26 @@ func TestFinishAuthenticationRefusals(t *testing.T) {
 	}
 }
 
+// Where the operator has chosen so, a counter that did not grow is let pass, and
+// noted.
+func TestCounterWarning(t *testing.T) {
+	w := newWorldOn(t, storetest.SQLite, credential.Config{SignCount: webauthn.SignCountWarn})
+	w.user("alice")
+	_, f := w.enrolled("alice")
+	f.count = 9
+	_, err := w.finishSignIn(f, w.beginSignIn("alice"))
+	check(t, err)
+	f.count = 4
+	in, err := w.finishSignIn(f, w.beginSignIn("alice"))
+	check(t, err)
+	if !reflect.DeepEqual(in.Warnings, []string{"sign_count"}) || in.Credential.SignCount != 10 {
+		t.Errorf("sign-in: %+v", in)
+	}
+	if e := w.lastEvent(); e.Detail["warnings"] != "sign_count" {
+		t.Errorf("event: %+v", e)
+	}
+}
+
 func TestBeginAuthenticationRefusals(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")

@@ -344,6 +344,27 @@ func TestFinishAfterSessionEnded(t *testing.T) {
 	})
 }
 
+// A refusal spends the ceremony and not the session: the person may try again.
+func TestEnrolAgainAfterRefusal(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	opened, err := w.svc.StartEnrolment(t.Context(), w.invite("alice").Secret, desk)
+	check(t, err)
+	by := w.browse(opened.Cookie)
+	for _, flags := range []byte{up, up | uv} {
+		f := newForger(t)
+		f.flags = flags
+		begun, err := w.svc.BeginRegistration(t.Context(), by, credential.BeginRegistration{RelyingParty: site})
+		check(t, err)
+		_, err = w.svc.FinishRegistration(t.Context(), by, credential.FinishRegistration{RelyingParty: site, Response: f.create(t, begun.Options)})
+		if flags == up {
+			wantCode(t, err, "webauthn.user_verification")
+		} else {
+			check(t, err)
+		}
+	}
+}
+
 // Of any number of browsers with one invitation one gets a session.
 func TestInvitationRace(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open storetest.Open) {

@@ -195,7 +195,7 @@ func (s *Service) Credentials(ctx context.Context, by tenant.Authority, q Creden
 type CredentialUpdate struct {
 	Name    *string
 	State   *State
-	Reason  string // why it is suspended; kept with it and in the audit trail
+	Reason  string // why it is suspended; it stays in the audit trail, so it names nobody
 	Version int64  // the version the caller has seen; zero: whatever it is
 }
 

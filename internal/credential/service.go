@@ -12,6 +12,7 @@ import (
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/tenant"
+	"bestow.dev/webauthn"
 )
 
 // Directory knows the relying parties. It is asked on every ceremony, so it answers
@@ -44,6 +45,10 @@ type Config struct {
 
 	// Log takes what has no caller to be told; nil discards it.
 	Log *slog.Logger
+
+	// SignCount is what to do about a signature counter that did not grow (7.2/22).
+	// Zero refuses the assertion; a warning is kept in the audit trail.
+	SignCount webauthn.SignCountPolicy
 
 	// Limits are the brakes; the zero value has the defaults of its fields.
 	Limits Limits
@@ -86,6 +91,7 @@ type Service struct {
 	now    func() time.Time
 	rand   io.Reader
 	log    *slog.Logger
+	count  webauthn.SignCountPolicy
 	limits Limits
 
 	policies policies
@@ -106,7 +112,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, rps: c.Directory, trail: c.Trail,
 		now: c.Now, rand: c.Rand, log: c.Log,
-		limits: c.Limits.withDefaults(),
+		count: c.SignCount, limits: c.Limits.withDefaults(),
 	}
 	if s.now == nil {
 		s.now = time.Now

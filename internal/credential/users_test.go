@@ -243,9 +243,14 @@ func TestExportAndErase(t *testing.T) {
 	}
 	text, err := json.Marshal(record)
 	check(t, err)
-	for _, secret := range []string{invited.Secret, opened.Cookie} {
+	for _, secret := range []string{invited.Secret, opened.Cookie, opened.Session.ID} {
 		if bytes.Contains(text, []byte(secret)) {
-			t.Error("the record holds a secret")
+			t.Error("the record holds a secret, or what stands for one")
+		}
+	}
+	for _, kept := range []string{string(c.ID), b64(c.CredentialID), b64(alice.Handle), b64(record.Evidence[0].AttestationObject), "192.0.2.1", "user.created"} {
+		if !bytes.Contains(text, []byte(kept)) {
+			t.Errorf("the record lacks %s", kept)
 		}
 	}
 	if e := w.lastEvent(); e.Action != "user.exported" || e.User != string(alice.ID) {

@@ -1,0 +1,176 @@
+package credential
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"bestow.dev/internal/tenant"
+	"bestow.dev/webauthn"
+)
+
+// FinishAuthentication is an assertion that answers an authentication ceremony.
+type FinishAuthentication struct {
+	RelyingParty string
+	User         UserRef    // who the caller takes the answer to be from; zero: whoever it says
+	Ceremony     CeremonyID // the ceremony the caller takes it to answer; empty: any of its own
+	RequestID    string     // the request the caller takes it to answer; empty: any of its own
+	Response     *webauthn.AuthenticationResponse
+}
+
+// SignIn is an assertion that was accepted.
+type SignIn struct {
+	User         User
+	Credential   Credential // with the counter, backup state and last use that it has now
+	UserVerified bool
+	Warnings     []string
+
+	// Session is the signed-in session that was opened for a browser; nil for other
+	// callers. It takes the place of the session that began the ceremony.
+	Session *OpenedSession
+}
+
+// FinishAuthentication judges an assertion and notes the use of its credential: the
+// counter, the backup state and the time.
+//
+// Only the client or browser session that began the ceremony may finish it: to
+// anyone else it is unknown. A refusal of the answer spends the ceremony. A counter
+// that did not grow is refused, as a sign of a cloned authenticator. Errors:
+// response.missing; ceremony.unknown, ceremony.used, ceremony.expired,
+// ceremony.request, which change nothing; webauthn.* for an answer that was refused,
+// credential.unknown, credential.suspended, user.locked and ceremony.user, which close
+// the ceremony as failed.
+func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority, in FinishAuthentication) (*SignIn, error) {
+	if in.Response == nil {
+		return nil, ErrResponse
+	}
+	if err := requireUnlessSession(by, tenant.ScopeAuthenticate, in.RelyingParty); err != nil {
+		return nil, err
+	}
+	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	if err != nil {
+		return nil, err
+	}
+	pending, err := s.store.AuthenticationAt(ctx, CeremonyKey{
+		Tenant: by.Tenant, RelyingParty: in.RelyingParty, Kind: Authentication,
+		Challenge: sha256.Sum256(in.Response.ClientData.Challenge),
+	}, in.Response.CredentialID)
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock()
+	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
+		return nil, err
+	}
+	made, err := s.judgeAuthentication(ctx, p, pending, in)
+	if err != nil {
+		return nil, s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
+	}
+	return s.signIn(ctx, by, pending, made, now)
+}
+
+// judgeAuthentication verifies the assertion, and only then says what is wrong with
+// the credential or its owner: without the key nobody learns that.
+func (s *Service) judgeAuthentication(ctx context.Context, p *policy, pending *Pending, in FinishAuthentication) (*webauthn.Authentication, error) {
+	cer, c, u := &pending.Ceremony, pending.Credential, pending.User
+	options := new(webauthn.RequestOptions)
+	if err := json.Unmarshal(cer.Options, options); err != nil {
+		return nil, fmt.Errorf("stored request options: %w", err)
+	}
+	known := cer.User != ""
+	if cer.Terms.Decoy {
+		return nil, s.refuseDecoy(ctx, options, p.rp, in.Response)
+	}
+	if c == nil || known && c.User != cer.User {
+		// Whether it was offered comes first, as it would for a credential there is.
+		_, err := webauthn.JudgeAuthentication(options.Expectation(p.rp, webauthn.CredentialRecord{}, known), in.Response)
+		if refusedAs(err, webauthn.ReasonCredentialNotAllowed) {
+			return nil, err
+		}
+		return nil, ErrCredentialUnknown
+	}
+	expected := options.Expectation(p.rp, webauthn.CredentialRecord{
+		ID: c.CredentialID, PublicKey: c.PublicKey, SignCount: c.SignCount,
+		BackupEligible: c.BackupEligible, BackupState: c.BackupState, UserHandle: u.Handle,
+	}, known)
+	expected.SignCountPolicy = s.count
+	made, err := webauthn.JudgeAuthentication(expected, in.Response)
+	if refusedAs(err, webauthn.ReasonSignCount) {
+		return nil, errors.Join(err, &CounterError{Stored: c.SignCount, Got: in.Response.AuthenticatorData.SignCount})
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !in.User.IsZero() && !in.User.Matches(u):
+		return nil, ErrCeremonyUser
+	case u.IsLocked():
+		return nil, ErrUserLocked
+	case c.State != Active:
+		return nil, ErrCredentialSuspended
+	}
+	return made, nil
+}
+
+// signIn notes an accepted assertion. A browser gets a new session with a new cookie
+// value, so that one that was planted on it before is worth nothing.
+func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pending, made *webauthn.Authentication, now time.Time) (*SignIn, error) {
+	cer, c := &pending.Ceremony, pending.Credential
+	done := Authenticated{
+		Ceremony: cer.ID, Tenant: cer.Tenant, Credential: c.ID,
+		SignCount: made.SignCount, BackupState: made.Flags.BackupState(),
+		UVInitialized: c.UVInitialized, At: now, Session: by.Session,
+		AnyCounter: s.count == webauthn.SignCountWarn,
+	}
+	result := &SignIn{
+		User:         *pending.User,
+		UserVerified: made.Flags.UserVerified(), Warnings: warnings(made.Warnings),
+	}
+	if by.Session != "" {
+		opened, err := s.signedInSession(by, cer, c, now)
+		if err != nil {
+			return nil, err
+		}
+		opened.Session.UserName, opened.Session.DisplayName = pending.User.Name, pending.User.DisplayName
+		result.Session, done.Open = opened, &opened.Session
+	}
+	e := credentialEvent(by, now, "authentication.succeeded", c)
+	e.Detail = map[string]string{"ceremony": string(cer.ID)}
+	if len(result.Warnings) > 0 {
+		e.Detail["warnings"] = strings.Join(result.Warnings, " ")
+	}
+	if err := s.store.CompleteAuthentication(ctx, done, e); err != nil {
+		return nil, s.lostSignIn(ctx, by, pending, err)
+	}
+	c.SignCount = max(c.SignCount, made.SignCount)
+	c.BackupState, c.LastUsed = done.BackupState, now
+	result.Credential = *c
+	return result, nil
+}
+
+// lostSignIn is a good assertion that came to a credential, or user, that changed
+// while it was judged. The ceremony is spent all the same.
+func (s *Service) lostSignIn(ctx context.Context, by tenant.Authority, pending *Pending, err error) error {
+	if counter, ok := errors.AsType[*CounterError](err); ok {
+		cause := &webauthn.VerificationError{
+			Reason: webauthn.ReasonSignCount, Step: "7.2/22",
+			Detail: "another assertion of this credential was accepted meanwhile", Err: counter,
+		}
+		return s.refuse(ctx, by, &pending.Ceremony, pending.Credential, cause)
+	}
+	for _, f := range []error{ErrCredentialUnknown, ErrCredentialSuspended, ErrUserLocked} {
+		if errors.Is(err, f) {
+			return s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
+		}
+	}
+	return err
+}
+
+func refusedAs(err error, reason webauthn.Reason) bool {
+	v, ok := errors.AsType[*webauthn.VerificationError](err)
+	return ok && v.Reason == reason
+}

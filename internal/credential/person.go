@@ -1,0 +1,80 @@
+package credential
+
+import (
+	"context"
+	"errors"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/tenant"
+)
+
+// PersonRecord is all that is kept about a person. Its JSON form is to be handed to
+// them: see [PersonRecord.MarshalJSON].
+type PersonRecord struct {
+	User        User
+	Credentials []Credential
+	Evidence    []Evidence // of each of Credentials, in order
+	Ceremonies  []Ceremony
+	Invitations []Invitation
+	Sessions    []Session
+	Events      []audit.Event // of the audit trail
+}
+
+// ExportUser returns all that is kept about a user. That it was asked for is itself
+// an event. It needs users.write and fido.read on the whole tenant. Errors:
+// user.unknown.
+func (s *Service) ExportUser(ctx context.Context, by tenant.Authority, who UserRef) (*PersonRecord, error) {
+	if err := errors.Join(by.Require(tenant.ScopeUsersWrite, ""), by.Require(tenant.ScopeRead, "")); err != nil {
+		return nil, err
+	}
+	u, err := s.user(ctx, by.Tenant, who)
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.store.PersonRecord(ctx, by.Tenant, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	if record.Events, err = s.events(ctx, by.Tenant, u.ID); err != nil {
+		return nil, err
+	}
+	if err := s.store.Record(ctx, userEvent(by, s.clock(), "user.exported", u.ID)); err != nil {
+		return nil, err
+	}
+	return record, nil
+}
+
+// events reads the audit trail of one user to its end.
+func (s *Service) events(ctx context.Context, tenantName string, id UserID) ([]audit.Event, error) {
+	if s.trail == nil {
+		return nil, nil
+	}
+	var all []audit.Event
+	q := audit.Query{Tenant: tenantName, User: string(id), Limit: maxPage}
+	for {
+		page, err := s.trail.AuditEvents(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < q.Limit {
+			return all, nil
+		}
+		q.After = page[len(page)-1].Seq
+	}
+}
+
+// EraseUser deletes a user and all that is kept about them: credentials and their
+// evidence, ceremonies, invitations, sessions. The audit trail keeps opaque
+// identifiers that then lead nowhere. It needs users.write on the whole tenant.
+// Errors: user.unknown.
+func (s *Service) EraseUser(ctx context.Context, by tenant.Authority, who UserRef) error {
+	if err := by.Require(tenant.ScopeUsersWrite, ""); err != nil {
+		return err
+	}
+	u, err := s.user(ctx, by.Tenant, who)
+	if err != nil {
+		return err
+	}
+	return s.store.EraseUser(ctx, by.Tenant, u.ID, userEvent(by, s.clock(), "user.erased", u.ID))
+}
