@@ -43,9 +43,13 @@ if [ "$(id -u)" -eq 0 ]; then
   as=(runuser -u postgres --)
 fi
 
+command=""
 stop() {
   local status=$?
   trap - EXIT INT TERM HUP
+  if [ -n "$command" ]; then
+    kill -TERM -- "-$command" 2>/dev/null && wait "$command" 2>/dev/null || true
+  fi
   if [ -f "$dir/data/postmaster.pid" ]; then
     (cd / && "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1) || true
   fi
@@ -69,4 +73,14 @@ if ! (
 fi
 
 export BESTOW_TEST_POSTGRES="postgres://postgres@/postgres?host=$dir"
-"$@"
+
+# In the background, so that a signal to this script is heard at once, and in a
+# process group, so that all of the command is stopped then.
+set -m
+"$@" <&0 &
+command=$!
+set +m
+status=0
+wait "$command" || status=$?
+command=""
+exit "$status"

@@ -127,8 +127,7 @@ func TestBatchPanicIsolation(t *testing.T) {
 		insertTenant("b")(ctx, q)
 		panic("a bug")
 	}
-	errs := make([]error, 3)
-	errs = together(t, db, t.Context(),
+	errs := together(t, db, t.Context(),
 		insertTenant("a"),
 		func(ctx context.Context, q tx) (err error) { return nil },
 		insertTenant("c"),
