@@ -141,6 +141,28 @@ func (db *DB) PutRelyingParty(ctx context.Context, rp *tenant.RelyingParty, e au
 	})
 }
 
+// DeleteRelyingParty implements [tenant.Store].
+func (db *DB) DeleteRelyingParty(ctx context.Context, tenantName, id string, e audit.Event) error {
+	return db.write(ctx, func(ctx context.Context, q tx) error {
+		const used = "SELECT EXISTS (SELECT 1 FROM credential WHERE tenant = $1 AND relying_party = $2)"
+		var inUse bool
+		if err := q.QueryRow(ctx, used, tenantName, id).Scan(&inUse); err != nil {
+			return err
+		}
+		if inUse {
+			return tenant.ErrRelyingPartyInUse
+		}
+		n, err := q.Exec(ctx, "DELETE FROM relying_party WHERE tenant = $1 AND id = $2", tenantName, id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return tenant.ErrRelyingPartyUnknown
+		}
+		return appendAudit(ctx, q, e)
+	})
+}
+
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 // CreateAccessToken implements [tenant.Store].

@@ -86,6 +86,27 @@ func (d *Directory) PutRelyingParty(ctx context.Context, by Authority, rp Relyin
 	return stored, err
 }
 
+// DeleteRelyingParty removes a relying party of the caller's tenant for which there
+// are no credentials. Ceremonies that are open there cannot be finished any more. It
+// needs admin over that relying party. Errors: authority.denied, rp.unknown,
+// rp.in_use, rp.read_only for one from the file.
+func (d *Directory) DeleteRelyingParty(ctx context.Context, by Authority, id string) error {
+	if err := by.Require(ScopeAdmin, id); err != nil {
+		return err
+	}
+	key := rpKey{by.Tenant, id}
+	if d.fileRPs[key] != nil {
+		return ErrRelyingPartyReadOnly
+	}
+	e := by.Event(d.time(), "rp.deleted")
+	e.RelyingParty = id
+	err := d.store.DeleteRelyingParty(ctx, by.Tenant, id, e)
+	d.mu.Lock()
+	delete(d.recent, key)
+	d.mu.Unlock()
+	return err
+}
+
 // summary is what the audit trail keeps of a relying party's policy.
 func (rp *RelyingParty) summary() map[string]string {
 	return map[string]string{

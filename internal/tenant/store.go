@@ -29,6 +29,10 @@ type Store interface {
 	// time of creation it keeps.
 	PutRelyingParty(ctx context.Context, rp *RelyingParty, e audit.Event) error
 
+	// DeleteRelyingParty removes a relying party. Errors: rp.unknown; rp.in_use if
+	// there are credentials for it.
+	DeleteRelyingParty(ctx context.Context, tenantName, id string, e audit.Event) error
+
 	// Client returns one client with its keys, in the order they were made. Errors:
 	// client.unknown.
 	Client(ctx context.Context, id string) (*Client, error)

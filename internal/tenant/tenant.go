@@ -50,6 +50,8 @@ var (
 	ErrRelyingPartyInvalid  = fault.New(fault.Invalid, "rp.invalid", "The relying party is not described correctly.")
 	ErrRelyingPartyReadOnly = fault.New(fault.Conflict, "rp.read_only", "This relying party is defined in the configuration file and can only be changed there.")
 
+	ErrRelyingPartyInUse = fault.New(fault.Conflict, "rp.in_use", "There are credentials for this relying party. Delete them first.")
+
 	ErrClientUnknown  = fault.New(fault.NotFound, "client.unknown", "There is no such API client.")
 	ErrClientExists   = fault.New(fault.Conflict, "client.exists", "There is an API client with that id.")
 	ErrClientInvalid  = fault.New(fault.Invalid, "client.invalid", "The API client is not described correctly.")

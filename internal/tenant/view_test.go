@@ -74,3 +74,38 @@ func TestView(t *testing.T) {
 		t.Errorf("its relying party with a narrow grant: %v", err)
 	}
 }
+
+// A relying party of the database goes; one of the file stays, and one that has
+// another tenant's name is another.
+func TestDeleteRelyingParty(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.PutRelyingParty(t.Context(), w.admin, tenant.RelyingParty{ID: "made.example"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.RelyingParty(t.Context(), "acme", "made.example"); err != nil {
+		t.Fatal(err)
+	}
+	reader := w.admin
+	reader.Scopes = []tenant.Scope{tenant.ScopeRead}
+	for _, tt := range []struct {
+		name string
+		by   tenant.Authority
+		id   string
+		want error
+	}{
+		{"without the scope", reader, "made.example", tenant.ErrDenied},
+		{"of the file", w.admin, "file.example", tenant.ErrRelyingPartyReadOnly},
+		{"another tenant's", tenant.LocalOperator("other", "root"), "made.example", tenant.ErrRelyingPartyUnknown},
+		{"of the database", w.admin, "made.example", nil},
+		{"twice", w.admin, "made.example", tenant.ErrRelyingPartyUnknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := w.DeleteRelyingParty(t.Context(), tt.by, tt.id); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+	if _, err := w.RelyingParty(t.Context(), "acme", "made.example"); !errors.Is(err, tenant.ErrRelyingPartyUnknown) {
+		t.Errorf("it is remembered: %v", err)
+	}
+}

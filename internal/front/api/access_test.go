@@ -138,6 +138,7 @@ func TestScopes(t *testing.T) {
 		{"GET", "/relying-parties", nil, clients},
 		{"GET", "/relying-parties/" + site, nil, clients},
 		{"PUT", "/relying-parties/" + site, map[string]any{}, []string{"admin"}},
+		{"DELETE", "/relying-parties/" + site, nil, []string{"admin"}},
 		{"GET", "/clients", nil, []string{"admin"}},
 		{"GET", "/clients/idm", nil, []string{"admin"}},
 		{"POST", "/clients", map[string]any{"id": "idm", "scopes": []string{"admin"}}, []string{"admin"}},

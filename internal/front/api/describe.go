@@ -127,6 +127,8 @@ func (f *front) describe(mux *http.ServeMux) error {
 	}
 	mux.HandleFunc("GET "+Prefix+"/openapi.json", static("application/openapi+json", document))
 	mux.HandleFunc("GET "+Prefix+"/docs", static("text/html; charset=utf-8", manual.Bytes()))
+	// RFC 9457 §3.1.1: whoever follows the type of a problem should find out about it.
+	mux.Handle("GET "+Prefix+"/problems/{code}", http.RedirectHandler(Prefix+"/docs#refusals", http.StatusSeeOther))
 	return nil
 }
 

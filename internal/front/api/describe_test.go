@@ -66,6 +66,15 @@ func TestDescribedIsThere(t *testing.T) {
 	}
 }
 
+// The type of a problem leads somewhere.
+func TestProblemType(t *testing.T) {
+	w := newWorld(t)
+	r := w.do("", "GET", "/problems/user.unknown", nil)
+	if r.status != http.StatusOK || !strings.Contains(string(r.body), `id="refusals"`) {
+		t.Errorf("got %d %.200s", r.status, r.body)
+	}
+}
+
 // The manual is one page that needs nothing from elsewhere.
 func TestManual(t *testing.T) {
 	w := newWorld(t)

@@ -89,6 +89,10 @@ func (f *front) relyingParties() {
 		Summary: "Make or replace a relying party", Security: scopes(tenant.ScopeAdmin),
 		Description: "Its settings become those of the body, with the default for each that is left out. Credentials stay.",
 	}, f.putRelyingParty)
+	handle(f, huma.Operation{
+		OperationID: "delete-relying-party", Method: http.MethodDelete, Path: "/relying-parties/{id}", Tags: inSettings,
+		Summary: "Delete a relying party for which there are no credentials", Security: scopes(tenant.ScopeAdmin),
+	}, f.deleteRelyingParty)
 }
 
 func (f *front) listRelyingParties(ctx context.Context, by tenant.Authority, in *Paging) (*answer[page[relyingParty]], error) {
@@ -114,4 +118,8 @@ func (f *front) putRelyingParty(ctx context.Context, by tenant.Authority, in *re
 		return nil, err
 	}
 	return &answer[relyingParty]{fromRelyingParty(rp)}, nil
+}
+
+func (f *front) deleteRelyingParty(ctx context.Context, by tenant.Authority, in *RelyingPartyPath) (*nothing, error) {
+	return &nothing{}, f.Directory.DeleteRelyingParty(ctx, by, in.ID)
 }

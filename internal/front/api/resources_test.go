@@ -236,6 +236,15 @@ func TestRelyingParties(t *testing.T) {
 	if got := w.must(http.StatusOK, "narrow", "GET", "/relying-parties", nil).items(t); len(got) != 1 {
 		t.Errorf("narrow sees %v", got)
 	}
+
+	w.user("alice")
+	id, options := w.begin("idm", "registrations", map[string]any{"relyingParty": "new.example.com", "user": named("alice")})
+	c := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(t).create(t, options)})
+	refused(t, w.do("admin", "DELETE", "/relying-parties/new.example.com", nil), http.StatusConflict, "rp.in_use")
+	w.must(http.StatusNoContent, "idm", "DELETE", "/credentials/"+c.text(t, "id"), nil)
+	w.must(http.StatusNoContent, "admin", "DELETE", "/relying-parties/new.example.com", nil)
+	refused(t, w.do("admin", "DELETE", "/relying-parties/new.example.com", nil), http.StatusNotFound, "rp.unknown")
+	refused(t, w.do("admin", "DELETE", "/relying-parties/"+site, nil), http.StatusConflict, "rp.read_only")
 }
 
 func TestClients(t *testing.T) {

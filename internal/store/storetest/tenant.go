@@ -17,6 +17,7 @@ import (
 var tenantTests = []test{
 	{"tenants", testTenants},
 	{"relying parties", testRelyingParties},
+	{"deleting a relying party", testDeleteRelyingParty},
 	{"clients", testClients},
 	{"disabling a client", testDisableClient},
 	{"deleting a client", testDeleteClient},
@@ -95,6 +96,29 @@ func testRelyingParties(t *testing.T, db *store.DB) {
 		t.Errorf("all: got %d, want 2", len(all))
 	}
 	wantActions(t, db, "acme", "rp.changed", "rp.changed")
+}
+
+func testDeleteRelyingParty(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	gone := event("acme", "rp.deleted")
+	wantError(t, db.DeleteRelyingParty(ctx, "acme", site, gone), tenant.ErrRelyingPartyUnknown)
+	for _, name := range []string{"acme", "beta"} {
+		check(t, db.PutRelyingParty(ctx, relyingParty(t, name, site), event(name, "rp.changed")))
+	}
+	c := hasCredential(t, db, "k1", hasUser(t, db, "alice"))
+	wantError(t, db.DeleteRelyingParty(ctx, "acme", site, gone), tenant.ErrRelyingPartyInUse)
+	check(t, db.DeleteCredential(ctx, "acme", c.ID, event("acme", "credential.deleted")))
+
+	check(t, db.DeleteRelyingParty(ctx, "acme", site, gone))
+	_, err := db.RelyingParty(ctx, "acme", site)
+	wantError(t, err, tenant.ErrRelyingPartyUnknown)
+	if _, err := db.RelyingParty(ctx, "beta", site); err != nil {
+		t.Errorf("another tenant's: %v", err)
+	}
+	all := wantWhole(t, db, "acme")
+	if last := all[len(all)-1]; last.Action != "rp.deleted" || all[len(all)-2].Action == "rp.deleted" {
+		t.Errorf("the trail ends with %s, %s", all[len(all)-2].Action, last.Action)
+	}
 }
 
 func client(tenantName, id string, keys ...tenant.ClientKey) *tenant.Client {
