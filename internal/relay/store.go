@@ -64,10 +64,15 @@ type Remarks struct {
 	Error     *OutcomeError `json:"error,omitempty"`
 }
 
-// Delivery is one message with all that decides over it.
+// Delivery is one message with what decides over it.
 type Delivery struct {
-	Box     Box
-	Command Stored // without its answer
+	// Box lacks Group, User, TokenHash, Created, Redeemed and Open.
+	Box Box
+
+	// Command has its ids, Client, Type, Object, Nonce, Format, Issued, Deadline,
+	// State, Status and AnsweredBy.
+	Command Stored
+
 	Message string
 	Fetched bool
 }
