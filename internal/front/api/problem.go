@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -122,7 +123,7 @@ func init() {
 // malformed names what is wrong with a request, without quoting it.
 func malformed(status int, errs []error) error {
 	if status >= http.StatusInternalServerError {
-		return errors.Join(errs...)
+		return errors.Join(append(errs, fmt.Errorf("the OpenAPI library answers %d", status))...)
 	}
 	if len(errs) == 0 {
 		return errRequest

@@ -87,7 +87,7 @@ func newWorld(t testing.TB) *world {
 		Credentials: w.svc, Directory: w.dir, Trail: w.db, InvitationURL: "https://id.example.com/enrol#", Now: w.clock,
 	})
 	check(t, err)
-	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: slog.New(slog.DiscardHandler)}))
+	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
 	t.Cleanup(w.server.Close)
 	return w
 }
@@ -224,4 +224,35 @@ func (w *world) enrolled(name string, d *desk) reply {
 	return w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{
 		"response": d.create(w.t, options), "name": "Office key",
 	})
+}
+
+// quiet returns a log that fails the test if it is told a secret.
+func quiet(t testing.TB) *slog.Logger {
+	log := &logged{}
+	t.Cleanup(func() {
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		for _, no := range []string{secret, "bst_", "Basic ", "Bearer "} {
+			if bytes.Contains(log.text.Bytes(), []byte(no)) {
+				t.Errorf("the log holds %q", no)
+			}
+		}
+	})
+	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// logged is what was written, by many at once.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text.Len() > 1<<20 { // a fuzzer writes for long
+		l.text.Reset()
+	}
+	return l.text.Write(b)
 }

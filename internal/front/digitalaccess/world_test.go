@@ -112,7 +112,7 @@ func newWorldAt(t testing.TB, rp string) *world {
 		Credentials: w.svc, Directory: w.dir, Tenant: "acme", RelyingParty: rp, Prefix: prefix, Now: w.clock,
 	})
 	check(t, err)
-	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: slog.New(slog.DiscardHandler)}))
+	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
 	t.Cleanup(w.server.Close)
 	w.says = parseDocument(t, w.send(request{method: "GET", path: "/fido/openapi.json"}))
 	return w
@@ -266,4 +266,35 @@ func want(t testing.TB, r reply, status int, code, reason string) {
 	if id, _ := r.member("requestId").(string); id == "" || id != r.header.Get("X-Request-Id") {
 		t.Errorf("a refusal without its request id: %s", r.body)
 	}
+}
+
+// quiet returns a log that fails the test if it is told a secret.
+func quiet(t testing.TB) *slog.Logger {
+	log := &logged{}
+	t.Cleanup(func() {
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		for _, no := range []string{secret, "bst_", "Basic ", "Bearer "} {
+			if bytes.Contains(log.text.Bytes(), []byte(no)) {
+				t.Errorf("the log holds %q", no)
+			}
+		}
+	})
+	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// logged is what was written, by many at once.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text.Len() > 1<<20 { // a fuzzer writes for long
+		l.text.Reset()
+	}
+	return l.text.Write(b)
 }
