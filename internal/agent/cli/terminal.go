@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"sync"
 
 	"golang.org/x/term"
 )
@@ -27,14 +25,12 @@ type terminal interface {
 	close()
 }
 
-// console is the terminal that the process runs in.
+// console is the terminal that the process runs in. It asks one question at a time.
 type console struct {
 	in     *os.File
 	out    io.Writer
-	lines  *bufio.Reader
 	before *term.State // what the terminal is set back to
 
-	mu      sync.Mutex
 	pending chan line // a read whose question is over; nil: none
 }
 
@@ -51,9 +47,10 @@ func newConsole() terminal {
 	}
 	before, err := term.GetState(int(in.Fd()))
 	if err != nil {
+		_ = in.Close()
 		return nil
 	}
-	return &console{in: in, out: out, lines: bufio.NewReader(in), before: before}
+	return &console{in: in, out: out, before: before}
 }
 
 // close sets the terminal back: a question for a secret may have been left with the
@@ -63,33 +60,31 @@ func (c *console) close() { _ = term.Restore(int(c.in.Fd()), c.before) }
 func (c *console) say(text string) { fmt.Fprintln(c.out, text) }
 
 func (c *console) ask(ctx context.Context, question string) (string, error) {
-	text, err := c.read(ctx, question, func() ([]byte, error) {
-		text, err := c.lines.ReadString('\n')
-		return []byte(strings.TrimSpace(text)), err
-	})
-	return string(text), err
+	text, err := c.read(ctx, question, func() ([]byte, error) { return readLine(c.in) })
+	return string(bytes.TrimSpace(text)), err
 }
 
+// secret turns the echo off before it asks, so that not even the fastest hands are
+// seen typing.
 func (c *console) secret(ctx context.Context, question string) ([]byte, error) {
-	text, err := c.read(ctx, question, func() ([]byte, error) { return term.ReadPassword(int(c.in.Fd())) })
-	if ctx.Err() == nil {
-		fmt.Fprintln(c.out) // the line end that was not shown
+	if err := c.settle(ctx); err != nil {
+		return nil, err
 	}
-	return text, err
+	if err := setEcho(c.in, false); err != nil {
+		return nil, fmt.Errorf("turn the echo of the terminal off: %w", err)
+	}
+	return c.read(ctx, question, func() ([]byte, error) {
+		text, err := readLine(c.in)
+		fmt.Fprintln(c.out) // the line end that was not shown
+		return text, errors.Join(err, setEcho(c.in, true))
+	})
 }
 
 // read puts a question and waits for the answer in the background, because a read
-// from a terminal cannot be called off. One that outlived its question takes the next
-// line that is typed; so that this is never a secret shown, or an answer to another
-// question, the next question waits until it is out of the way.
+// from a terminal cannot be called off.
 func (c *console) read(ctx context.Context, question string, read func() ([]byte, error)) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pending != nil {
-		fmt.Fprintln(c.out, "\nThe last question is over. Press Enter to go on.")
-		if _, err := c.await(ctx, c.pending); err != nil {
-			return nil, err
-		}
+	if err := c.settle(ctx); err != nil {
+		return nil, err
 	}
 	fmt.Fprint(c.out, question)
 	answer := make(chan line, 1)
@@ -98,6 +93,18 @@ func (c *console) read(ctx context.Context, question string, read func() ([]byte
 		answer <- line{text, err}
 	}()
 	return c.await(ctx, answer)
+}
+
+// settle gets a read that outlived its question out of the way. It takes the next line
+// that is typed, which must be neither a secret nor the answer to another question.
+func (c *console) settle(ctx context.Context) error {
+	if c.pending == nil {
+		return nil
+	}
+	fmt.Fprintln(c.out, "\nThe last question is over. Press Enter to go on.")
+	text, err := c.await(ctx, c.pending)
+	clear(text)
+	return err
 }
 
 func (c *console) await(ctx context.Context, answer chan line) ([]byte, error) {
@@ -111,5 +118,30 @@ func (c *console) await(ctx context.Context, answer chan line) ([]byte, error) {
 			return nil, context.Canceled
 		}
 		return got.text, got.err
+	}
+}
+
+// maxLineBytes bounds what is typed in answer to one question.
+const maxLineBytes = 1024
+
+// readLine reads a line byte by byte, so that nothing of the next one, which may be a
+// secret, stays behind in a buffer. Its own buffer never grows, for the same reason.
+func readLine(in io.Reader) ([]byte, error) {
+	text := make([]byte, 0, maxLineBytes)
+	var b [1]byte
+	for {
+		n, err := in.Read(b[:])
+		switch {
+		case n == 1 && b[0] == '\n':
+			return bytes.TrimSuffix(text, []byte("\r")), nil
+		case n == 1 && len(text) == maxLineBytes:
+			clear(text)
+			return nil, context.Canceled
+		case n == 1:
+			text = append(text, b[0])
+		case err != nil:
+			clear(text)
+			return nil, err
+		}
 	}
 }
