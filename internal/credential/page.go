@@ -6,6 +6,8 @@ import "encoding/base64"
 const (
 	defaultPage = 100
 	maxPage     = 1000
+
+	maxCursorChars = 4 * maxNameChars // folding a name's case makes it longer
 )
 
 // pageLimit returns the number of entries a page is to have; zero is the default.
@@ -28,7 +30,7 @@ func after(cursor string) (string, error) {
 		return "", nil
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || !validText(string(b), maxNameChars) {
+	if err != nil || !validText(string(b), maxCursorChars) {
 		return "", ErrCursor
 	}
 	return string(b), nil

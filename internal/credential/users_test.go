@@ -163,6 +163,18 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%+v: got %q, want %q", tt.q, got, tt.want)
 		}
 	}
+	// The longest key a name can have goes through a cursor.
+	for _, last := range []string{"ß", "z"} {
+		_, err := w.svc.CreateUser(t.Context(), w.idm, credential.NewUser{Name: strings.Repeat("ß", 254) + last})
+		check(t, err)
+	}
+	page, err := w.svc.Users(t.Context(), w.idm, credential.UserQuery{Search: "ss", Limit: 1})
+	check(t, err)
+	page, err = w.svc.Users(t.Context(), w.idm, credential.UserQuery{Search: "ss", After: page.Next})
+	check(t, err)
+	if len(page.Users) != 1 || page.Next != "" {
+		t.Errorf("second page: %d users", len(page.Users))
+	}
 	_, err = w.svc.Users(t.Context(), w.idm, credential.UserQuery{After: "?"})
 	wantFault(t, err, credential.ErrCursor)
 	_, err = w.svc.Users(t.Context(), w.idm, credential.UserQuery{Limit: 1001})
