@@ -73,12 +73,6 @@ const (
 	No      Known = "no"
 )
 
-// Descriptor is what option lists say about a credential.
-type Descriptor struct {
-	CredentialID []byte
-	Transports   []string
-}
-
 // Evidence is what an auditor needs to judge a registration again: the answer as
 // received, what it answered, and what was found then.
 type Evidence struct {
