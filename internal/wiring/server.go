@@ -90,9 +90,9 @@ func start(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 		return nil, err
 	}
 	s.doors = &http.Server{
-		Handler: web.Handler(mux, web.Options{
+		Handler: m.count(web.Handler(mux, web.Options{
 			Log: log, TrustedProxies: cfg.TrustedProxies, Observe: m.observe,
-		}),
+		})),
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate},
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,

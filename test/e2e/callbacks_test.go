@@ -21,7 +21,15 @@ type callbackReceiver struct {
 	arrived chan struct{}
 }
 
-type outcome struct{ CommandID, State, Status string }
+// outcome is what a callback says.
+type outcome struct {
+	CommandID, State, Status string
+	Signature                struct{ State string }
+	Created                  struct {
+		Credential struct{ ID string }
+	} `json:"fidoCreateCredentialResponse"`
+	Error struct{ Code, Message string }
+}
 
 func listen(t *testing.T) *callbackReceiver {
 	t.Helper()

@@ -82,10 +82,13 @@ type server struct {
 	config string // text of the configuration file; @ stands for the address
 	listen string
 	url    string
-	cmd    *exec.Cmd
-	ended  chan error
-	http   *http.Client
-	log    *bytes.Buffer // to be read once the process has ended
+
+	metricsAddress string
+
+	cmd   *exec.Cmd
+	ended chan error
+	http  *http.Client
+	log   *bytes.Buffer // to be read once the process has ended
 }
 
 // start runs a server with the given configuration. Started again after a kill it has
@@ -130,21 +133,23 @@ func (s *server) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	urls := make(chan string, 1)
+	type started struct{ Msg, URL, Metrics string }
+	urls := make(chan started, 1)
 	s.ended = make(chan error, 1)
 	s.log = new(bytes.Buffer)
 	go func(cmd *exec.Cmd, ended chan<- error, log *bytes.Buffer) {
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			fmt.Fprintln(log, lines.Text())
-			var entry struct{ Msg, URL string }
+			var entry started
 			if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Msg == "bestow serves" {
-				urls <- entry.URL
+				urls <- entry
 			}
 		}
 		ended <- cmd.Wait()
 	}(s.cmd, s.ended, s.log)
 	select {
-	case s.url = <-urls:
+	case said := <-urls:
+		s.url, s.metricsAddress = said.URL, said.Metrics
 	case err := <-s.ended:
 		s.t.Fatalf("the server ended at once: %v\n%s", err, s.log)
 	case <-time.After(patience):
@@ -156,7 +161,7 @@ func (s *server) start() {
 func (s *server) env() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir,
-		"BESTOW_LISTEN=" + s.listen, "BESTOW_METRICS_LISTEN=", "BESTOW_LOG__FORMAT=json", "BESTOW_DATA=" + s.data(),
+		"BESTOW_LISTEN=" + s.listen, "BESTOW_METRICS_LISTEN=127.0.0.1:0", "BESTOW_LOG__FORMAT=json", "BESTOW_DATA=" + s.data(),
 	}
 }
 
