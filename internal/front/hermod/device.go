@@ -6,14 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"bestow.dev/internal/fault"
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/web"
 )
-
-// maxWait bounds a long poll.
-const maxWait = 30 * time.Second
 
 // pollSlack is how long after its wait a long poll's answer may take to be written.
 const pollSlack = 10 * time.Second
@@ -29,7 +25,7 @@ func (f *front) openSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	request, err := plugout.ParseSessionRequest(body)
 	if err != nil {
-		return errInvalidJSON.Because(err)
+		return errRedemption.Because(err)
 	}
 	opened, err := f.Relay.OpenSession(r.Context(), relay.Redemption{
 		Box:     r.PathValue("box"),
@@ -45,7 +41,7 @@ func (f *front) openSession(w http.ResponseWriter, r *http.Request) error {
 }
 
 // listMessages answers with the open messages of a box, at once or as soon as there
-// is one: GET box?wait=25.
+// is one: GET box?wait=25. A server that stops ends the wait, and there is none.
 func (f *front) listMessages(w http.ResponseWriter, r *http.Request) error {
 	wait, err := waitOf(r)
 	if err != nil {
@@ -55,23 +51,26 @@ func (f *front) listMessages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// The server's usual limits are shorter than a long poll.
-	limit := time.Now().Add(wait + pollSlack)
-	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(limit) // what has no deadlines is not limited by them
-	_ = c.SetWriteDeadline(limit)
-
+	allowTime(w, wait)
 	list, err := f.Relay.Messages(r.Context(), desk, wait)
-	if err != nil {
+	if err != nil && r.Context().Err() == nil {
 		return err
 	}
 	if len(list) == 0 {
-		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
 	web.WriteJSON(w, http.StatusOK, plugout.MessageList{Messages: list})
 	return nil
+}
+
+// allowTime keeps the server's limits on a request, which may be shorter than a long
+// poll, from cutting this one off.
+func allowTime(w http.ResponseWriter, wait time.Duration) {
+	limit := time.Now().Add(wait + pollSlack)
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(limit) // what has no deadlines is not limited by them
+	_ = c.SetWriteDeadline(limit)
 }
 
 // fetchMessage hands out one command: GET box/{mid}.
@@ -96,7 +95,7 @@ func (f *front) answerMessage(w http.ResponseWriter, r *http.Request) error {
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || (media != plugout.MediaTypeJOSE && media != plugout.MediaTypeJSON) {
-		return web.ErrNotJSON.Saying("Send the answer as application/jose or application/json.")
+		return web.ErrNotJSON.Saying("Send the answer as %s or %s.", plugout.MediaTypeJOSE, plugout.MediaTypeJSON)
 	}
 	body, err := web.ReadBody(w, r, plugout.MaxAnswerBytes)
 	if err != nil {
@@ -146,15 +145,17 @@ func desktop(r *http.Request) (relay.Desktop, error) {
 	return relay.Desktop{Box: r.PathValue("box"), Session: secret}, nil
 }
 
-// waitOf reads how long a long poll may wait. Absent: not at all.
+// waitOf reads how long a long poll may wait. Absent: not at all. A longer wait than
+// there is becomes the longest.
 func waitOf(r *http.Request) (time.Duration, error) {
+	const most = uint64(relay.MaxWait / time.Second)
 	text := r.URL.Query().Get("wait")
 	if text == "" {
 		return 0, nil
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 {
-		return 0, fault.New(fault.Invalid, "hermod.wait", "wait is a number of seconds, up to 30.").At("wait")
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, errWait
 	}
-	return min(time.Duration(n)*time.Second, maxWait), nil
+	return time.Duration(min(n, most)) * time.Second, nil // the lesser first: it cannot overflow
 }

@@ -21,58 +21,145 @@ func (f *front) openAPI(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func describe(base string) object {
+	if base == "" {
+		base = "/"
+	}
 	paths := object{}
 	for _, kind := range relay.Kinds() {
 		paths["/command/"+kind.Name] = object{"post": commandOperation(kind)}
 	}
-	paths["/command/{commandId}"] = object{
-		"parameters": []object{pathParameter("commandId", "decimal number")},
-		"get":        operation("Where a command is", secured, responses("200", "The receipt, and the outcome once there is one", "Report", 401, 404)),
-		"delete":     operation("Cancel a command", secured, responses("204", "Cancelled", "", 401, 404, 409)),
+	paths["/command/{commandId}"] = commandPath()
+	for path, item := range devicePaths() {
+		paths[path] = item
 	}
 	paths["/util/generateclient/{clientId}"] = object{
 		"parameters": []object{pathParameter("clientId", "1 to 64 letters, digits, dots, dashes or underscores")},
-		"get":        operation("A snippet for allowed-clients, for callers on the same machine", nil, object{"200": object{"description": "YAML"}, "403": errorResponse("Not on the same machine")}),
+		"get": operation("A new entry for allowed-clients, to callers on the same machine; nothing is stored", nil,
+			answers("200", good("YAML, with the X-Api-Key in a comment", "application/yaml", object{"type": "string"}), 400, 403, 429, 500)),
 	}
-	paths["/health"] = object{"get": operation("Whether commands can be taken", nil, object{"200": object{"description": "UP"}, "503": object{"description": "DOWN"}})}
+	paths["/health"] = object{"get": operation("Whether commands can be taken", nil, object{
+		"200": good("They can", "application/json", reference("Health")),
+		"503": good("They cannot", "application/json", reference("Health")),
+	})}
+	paths["/openapi.json"] = object{"get": operation("This", nil, object{"200": good("OpenAPI", "application/json", object{"type": "object"})})}
 	return object{
-		"openapi":    "3.1.0",
-		"info":       object{"title": "Message relay", "version": "1", "description": "Commands to desktop agents. The shape existing Smart ID Messaging clients use."},
-		"servers":    []object{{"url": orSlash(base)}},
-		"paths":      paths,
-		"components": object{"schemas": schemas(), "securitySchemes": object{"apiKey": object{"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "base64 of client-id:key"}}},
+		"openapi": "3.1.0",
+		"info": object{
+			"title": "Message relay", "version": "1",
+			"description": "Commands to desktop agents, in the shape that existing Smart ID Messaging clients use. A path takes no methods but those described; others are answered 405.",
+		},
+		"servers":  []object{{"url": base}},
+		"paths":    paths,
+		"webhooks": object{"callback": object{"post": callbackOperation()}},
+		"components": object{
+			"schemas": schemas(),
+			"securitySchemes": object{
+				"apiKey":       object{"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "base64 of client-id:key"},
+				"session":      object{"type": "http", "scheme": "bearer", "description": "the session of a message box"},
+				"callbackUser": object{"type": "http", "scheme": "basic", "description": "callback-basic-auth"},
+			},
+		},
 	}
 }
 
-func orSlash(base string) string {
-	if base == "" {
-		return "/"
-	}
-	return base
+// Who may call.
+var (
+	apiUser = []object{{"apiKey": []string{}}}
+	device  = []object{{"session": []string{}}}
+)
+
+func commandOperation(kind relay.Kind) object {
+	op := operation("Send "+kind.Name, apiUser,
+		answers("200", good("Taken", "application/json", reference("Receipt")), 400, 401, 404, 409, 413, 415, 429, 500, 503))
+	op["requestBody"] = body("application/json", object{
+		"type":                 "object",
+		"required":             []string{kind.Object},
+		"additionalProperties": false,
+		"properties":           object{"commandHeader": reference("CommandHeader"), kind.Object: commandObject(kind.Type)},
+	})
+	return op
 }
 
-var secured = []object{{"apiKey": []string{}}}
+func commandPath() object {
+	return object{
+		"parameters": []object{pathParameter("commandId", "decimal number")},
+		"get": operation("Where a command is, until its lifespan is over", apiUser,
+			answers("200", good("The receipt, and what the callback says once the command has ended", "application/json", reference("Report")), 401, 404, 500, 503)),
+		"delete": operation("Cancel a command", apiUser, answers("204", good("Cancelled", "", nil), 401, 404, 409, 500, 503)),
+	}
+}
 
-func operation(summary string, security []object, resp object) object {
-	op := object{"summary": summary, "responses": resp}
+// callbackOperation is what we call ourselves, at the client.
+func callbackOperation() object {
+	op := operation("The outcome of a command, once, to <callback-url>/callback/<name of the command>",
+		[]object{{"callbackUser": []string{}}}, object{"2XX": good("Taken; anything else is tried again as configured", "", nil)})
+	op["requestBody"] = body("application/json", reference("Callback"))
+	return op
+}
+
+// devicePaths are for desktop agents.
+func devicePaths() object {
+	box := pathParameter("bid", "id of the message box")
+	answer := operation("Answer a command", device,
+		answers("202", good("Taken", "", nil), 400, 401, 404, 409, 410, 413, 415, 500, 503))
+	answer["requestBody"] = object{"required": true, "content": object{
+		plugout.MediaTypeJOSE: object{"schema": object{"type": "string", "description": "compact JWS over an Answer"}},
+		plugout.MediaTypeJSON: object{"schema": reference("Answer")},
+	}}
+	redeem := operation("Redeem the link of a box, once", nil,
+		answers("201", good("The session is open", "application/json", reference("Session")), 400, 401, 410, 413, 415, 429, 500, 503))
+	redeem["requestBody"] = body("application/json", reference("Redemption"))
+	list := operation("Open messages, oldest first", device, answers("200", good("There are", "application/json", reference("Messages")), 400, 401, 410, 500, 503))
+	list["responses"].(object)["204"] = good("There are none", "", nil)
+	list["parameters"] = []object{{
+		"name": "wait", "in": "query", "description": "seconds to wait for a message, at most 30; absent: not at all",
+		"schema": object{"type": "integer", "minimum": 0},
+	}}
+	return object{
+		"/ms/{bid}": object{"parameters": []object{box}, "get": list},
+		"/ms/{bid}/session": object{
+			"parameters": []object{box}, "post": redeem,
+			"delete": operation("End the session", device, answers("204", good("Ended", "", nil), 401, 410, 500, 503)),
+		},
+		"/ms/{bid}/session/confirm": object{
+			"parameters": []object{box},
+			"post":       operation("The person saw the same match code in both places", device, answers("204", good("Noted", "", nil), 401, 410, 500, 503)),
+		},
+		"/ms/{bid}/{mid}": object{
+			"parameters": []object{box, pathParameter("mid", "id of the message")},
+			"get":        operation("One command", device, answers("200", good("The command", "application/json", reference("Message")), 401, 404, 410, 500, 503)),
+			"post":       answer,
+		},
+	}
+}
+
+func operation(summary string, security []object, responses object) object {
+	op := object{"summary": summary, "responses": responses}
 	if security != nil {
 		op["security"] = security
 	}
 	return op
 }
 
-func commandOperation(kind relay.Kind) object {
-	op := operation("Send "+kind.Name, secured, responses("200", "Accepted", "Receipt", 400, 401, 404, 409, 413, 415, 429))
-	op["requestBody"] = object{
-		"required": true,
-		"content": object{"application/json": object{"schema": object{
-			"type":                 "object",
-			"required":             []string{kind.Object},
-			"additionalProperties": false,
-			"properties":           object{"commandHeader": reference("CommandHeader"), kind.Object: object{"type": "object"}},
-		}}},
+func body(media string, schema object) object {
+	return object{"required": true, "content": object{media: object{"schema": schema}}}
+}
+
+// good is an answer that is no refusal; without a schema it has no body.
+func good(description, media string, schema object) object {
+	if schema == nil {
+		return object{"description": description}
 	}
-	return op
+	return object{"description": description, "content": object{media: object{"schema": schema}}}
+}
+
+// answers are the good answer and the refusals of an operation.
+func answers(status string, answer object, refusals ...int) object {
+	all := object{status: answer}
+	for _, s := range refusals {
+		all[strconv.Itoa(s)] = good(http.StatusText(s), "application/json", reference("Error"))
+	}
+	return all
 }
 
 func pathParameter(name, description string) object {
@@ -81,55 +168,7 @@ func pathParameter(name, description string) object {
 
 func reference(name string) object { return object{"$ref": "#/components/schemas/" + name} }
 
-func errorResponse(description string) object {
-	return object{"description": description, "content": object{"application/json": object{"schema": reference("Error")}}}
-}
-
-// responses lists the good answer and the refusals of an operation.
-func responses(status, description, schema string, refusals ...int) object {
-	good := object{"description": description}
-	if schema != "" {
-		good["content"] = object{"application/json": object{"schema": reference(schema)}}
-	}
-	all := object{status: good}
-	for _, s := range refusals {
-		all[strconv.Itoa(s)] = errorResponse(http.StatusText(s))
-	}
-	return all
-}
-
-func schemas() object {
-	text := object{"type": "string"}
-	seconds := object{"oneOf": []object{{"type": "integer", "minimum": 1, "maximum": int64(relay.MaxLifespan.Seconds())}, {"type": "string", "pattern": "^[0-9]+$"}}}
-	receipt := object{
-		"commandId": object{"type": "string", "pattern": "^[0-9]+$"}, "commandType": object{"type": "string", "enum": commandTypes()},
-		"state": object{"type": "string", "enum": []relay.State{relay.InProgress, relay.Completed, relay.Failed, relay.TimedOut, relay.Cancelled}},
-		"fqdn":  text, "externalId": text,
-		"destinations": object{"type": "array", "items": object{"type": "object", "properties": object{"to": text, "bid": text, "uri": text, "mid": text, "location": text}}},
-	}
-	required := []string{"commandId", "commandType", "state", "fqdn", "destinations"}
-	return object{
-		"CommandHeader": object{"type": "object", "additionalProperties": false, "properties": object{
-			"lifespan": seconds, "timeout": seconds, "externalId": text, "to": object{"type": "array", "items": text},
-		}},
-		"Receipt": object{"type": "object", "required": required, "properties": receipt},
-		"Report": object{"allOf": []object{reference("Receipt"), {"type": "object", "properties": object{
-			"status": text, "destination": object{"type": "object"}, "signature": object{"type": "object"}, "jws": text, "matchCode": text, "error": object{"type": "object"},
-		}}}},
-		"Error": object{"type": "object", "required": []string{"error", "requestId"}, "properties": object{
-			"error": object{"type": "string", "enum": errorNames()}, "message": text, "field": text, "requestId": text,
-		}},
-	}
-}
-
-func commandTypes() []plugout.CommandType {
-	var types []plugout.CommandType
-	for _, k := range relay.Kinds() {
-		types = append(types, k.Type)
-	}
-	return types
-}
-
+// errorNames are the values of member error.
 func errorNames() []string {
 	var names []string
 	for _, a := range byCode {

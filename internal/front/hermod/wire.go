@@ -2,6 +2,7 @@ package hermod
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"strconv"
 	"strings"
@@ -11,38 +12,53 @@ import (
 	"bestow.dev/internal/strictjson"
 )
 
-// seconds is a whole number that clients also write as text.
-type seconds int64
+// header is the commandHeader of a request.
+type header struct {
+	Lifespan   json.RawMessage `json:"lifespan"`
+	Timeout    json.RawMessage `json:"timeout"`
+	To         []string        `json:"to"`
+	ExternalID string          `json:"externalId"`
+}
 
-// UnmarshalJSON takes 300 and "300".
-func (s *seconds) UnmarshalJSON(data []byte) error {
-	text := string(data)
-	if len(text) > 1 && text[0] == '"' && text[len(text)-1] == '"' {
+// parseHeader reads a commandHeader.
+func parseHeader(raw json.RawMessage) (relay.Header, error) {
+	var h header
+	if err := strictjson.Decode(raw, &h, strictjson.DisallowUnknown()); err != nil {
+		path, problem := "commandHeader", "is not valid"
+		if e, ok := errors.AsType[*strictjson.Error](err); ok {
+			problem = "is not valid: " + e.Detail
+			if e.Path != "" {
+				path = e.Path
+			}
+		}
+		return relay.Header{}, relay.ErrInvalidHeader.At(path).Saying("%s %s.", path, problem).Because(err)
+	}
+	lifespan, err := seconds("lifespan", h.Lifespan)
+	if err != nil {
+		return relay.Header{}, err
+	}
+	timeout, err := seconds("timeout", h.Timeout)
+	if err != nil {
+		return relay.Header{}, err
+	}
+	return relay.Header{Lifespan: lifespan, Timeout: timeout, To: h.To, ExternalID: h.ExternalID}, nil
+}
+
+// seconds reads a whole number, which clients also write as text: 300 and "300".
+// Absent and null are nil.
+func seconds(name string, raw json.RawMessage) (*int64, error) {
+	text := string(raw)
+	if text == "" || text == "null" {
+		return nil, nil
+	}
+	if len(text) > 2 && text[0] == '"' && text[len(text)-1] == '"' {
 		text = text[1 : len(text)-1]
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return errSeconds
+	if err != nil || text[0] == '+' {
+		return nil, relay.ErrInvalidHeader.At(name).Saying("%s is a whole number of seconds.", name)
 	}
-	*s = seconds(n)
-	return nil
-}
-
-// header is the commandHeader of a request.
-type header struct {
-	Lifespan   *seconds `json:"lifespan"`
-	Timeout    *seconds `json:"timeout"`
-	To         []string `json:"to"`
-	ExternalID string   `json:"externalId"`
-}
-
-func (h header) domain() relay.Header {
-	return relay.Header{
-		Lifespan:   (*int64)(h.Lifespan),
-		Timeout:    (*int64)(h.Timeout),
-		To:         h.To,
-		ExternalID: h.ExternalID,
-	}
+	return &n, nil
 }
 
 // parseCommand reads the body of a command of the given kind: a commandHeader, and
@@ -50,7 +66,10 @@ func (h header) domain() relay.Header {
 func parseCommand(body []byte, kind relay.Kind) (relay.Command, error) {
 	var members map[string]json.RawMessage
 	if err := strictjson.Decode(body, &members); err != nil {
-		return relay.Command{}, errInvalidJSON.Because(err)
+		return relay.Command{}, notJSON(err)
+	}
+	if members == nil { // null
+		return relay.Command{}, errInvalidJSON
 	}
 	for name := range members {
 		if name != "commandHeader" && name != kind.Object {
@@ -61,13 +80,22 @@ func parseCommand(body []byte, kind relay.Kind) (relay.Command, error) {
 	if !ok {
 		return relay.Command{}, relay.ErrInvalidCommand.At(kind.Object).Saying("%s is missing.", kind.Object)
 	}
-	var h header
-	if raw, ok := members["commandHeader"]; ok {
-		if err := strictjson.Decode(raw, &h, strictjson.DisallowUnknown()); err != nil {
-			return relay.Command{}, relay.ErrInvalidHeader.At("commandHeader").Saying("commandHeader is not valid: lifespan and timeout are whole seconds, to is a list of text, externalId is text.").Because(err)
-		}
+	c := relay.Command{Type: kind.Type, Object: object}
+	raw, ok := members["commandHeader"]
+	if !ok {
+		return c, nil
 	}
-	return relay.Command{Type: kind.Type, Header: h.domain(), Object: object}, nil
+	var err error
+	c.Header, err = parseHeader(raw)
+	return c, err
+}
+
+// notJSON says where a body is wrong. It quotes no value.
+func notJSON(err error) error {
+	if e, ok := errors.AsType[*strictjson.Error](err); ok {
+		return errInvalidJSON.Saying("The body is not a JSON object that can be taken: %s.", strings.TrimPrefix(e.Error(), "json: ")).Because(err)
+	}
+	return errInvalidJSON.Because(err)
 }
 
 // printable shortens a member's name for an error.
@@ -77,6 +105,19 @@ func printable(name string) string {
 		name = name[:most]
 	}
 	return strings.ToValidUTF8(name, "�")
+}
+
+// errorDocument is the body of every refusal.
+type errorDocument struct {
+	Error     string `json:"error"`
+	Message   string `json:"message,omitempty"`
+	Field     string `json:"field,omitempty"` // the offending member, if there is one
+	RequestID string `json:"requestId"`
+}
+
+// healthDocument answers whether commands can be taken.
+type healthDocument struct {
+	Status string `json:"status"`
 }
 
 // receiptDocument answers an accepted command.
