@@ -114,5 +114,10 @@ func From(err error) *Error {
 	return &Error{Kind: Internal, Code: "internal", Public: "Something went wrong on our side.", Err: err}
 }
 
-// KindOf returns the kind of err; Internal for an error that has none.
-func KindOf(err error) Kind { return From(err).Kind }
+// KindOf returns the kind of err; Internal for an error that has none, and for nil.
+func KindOf(err error) Kind {
+	if err == nil {
+		return Internal
+	}
+	return From(err).Kind
+}
