@@ -47,6 +47,9 @@ type sqliteWriter struct {
 	stopped chan struct{} // closed: the writer has ended
 	once    sync.Once
 
+	// batchTime is the constant, except in tests that gather a batch of their own.
+	batchTime time.Duration
+
 	// beforeCommit stands in for a COMMIT that is slow or fails. Nil outside tests.
 	beforeCommit func() error
 }
@@ -79,6 +82,8 @@ func newSQLiteWriter(pool *sql.DB) *sqliteWriter {
 		queue:   make(chan *item, batchItems),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
+
+		batchTime: batchTime,
 	}
 	go w.loop()
 	return w
@@ -252,7 +257,7 @@ func (w *sqliteWriter) fill(items []*item) ([]*item, error) {
 
 // next takes an item from the queue, nil if the batch is to end.
 func (w *sqliteWriter) next(size int, begun time.Time) *item {
-	if size >= batchItems || time.Since(begun) >= batchTime {
+	if size >= batchItems || time.Since(begun) >= w.batchTime {
 		return nil
 	}
 	select {
@@ -289,8 +294,8 @@ func (w *sqliteWriter) runItem(it *item) error {
 	}
 	// A full disk, or a failing one, makes SQLite roll back everything, savepoints
 	// included. The item that met it is told; its neighbours are run again.
-	if it.err != errPanicked {
-		it.finish(it.err)
+	if told := sqliteFault(it.err); errors.Is(told, ErrFull) || errors.Is(told, ErrUnavailable) {
+		it.finish(told)
 	}
 	return errors.Join(errLost, it.err, err)
 }

@@ -75,6 +75,7 @@ func insertTenant(name string) func(ctx context.Context, q tx) error {
 // they share a batch, and returns their errors in order.
 func together(t *testing.T, db opened, ctx context.Context, fns ...func(ctx context.Context, q tx) error) []error {
 	t.Helper()
+	db.writer.batchTime = time.Hour
 	errs := make([]error, len(fns))
 	var wg sync.WaitGroup
 	var once sync.Once // a batch may be run again
@@ -138,6 +139,7 @@ func TestBatchPanicIsolation(t *testing.T) {
 		}
 	}
 
+	db.writer.batchTime = time.Hour
 	// The panic arrives at its own caller, with the neighbours of its batch unhurt.
 	var wg sync.WaitGroup
 	db.write(t.Context(), func(context.Context, tx) error {
@@ -187,10 +189,11 @@ func TestNoAnswerBeforeCommit(t *testing.T) {
 	reader := outside(t, db.path)
 	var answered, hooks, commits atomic.Int32
 	var seen string
+	db.writer.batchTime = time.Hour
 	db.writer.beforeCommit = func() error {
 		commits.Add(1)
-		for range 100 {
-			seen += names(t, reader) // takes its time, so that an early answer would get through
+		for range 100 { // takes its time, so that an early answer would get through
+			seen = max(seen, names(t, reader))
 		}
 		if n := answered.Load(); n != 0 || hooks.Load() != 0 {
 			t.Errorf("before COMMIT: %d answers, %d hooks", n, hooks.Load())
@@ -580,5 +583,29 @@ func TestOddPath(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 		t.Errorf("the file is not where it was asked for: %v", err)
+	}
+}
+
+// TestBatchTime: a batch that has taken long enough is committed although more is
+// queued.
+func TestBatchTime(t *testing.T) {
+	db := openSQLiteFile(t)
+	db.writer.batchTime = 0
+	var commits atomic.Int32
+	db.writer.beforeCommit = func() error {
+		commits.Add(1)
+		return nil
+	}
+	var wg sync.WaitGroup
+	db.write(t.Context(), func(context.Context, tx) error {
+		for i := range 3 {
+			wg.Go(func() { db.write(context.Background(), func(context.Context, tx) error { return nil }) })
+			waitUntil(t, func() bool { return len(db.writer.queue) == i+1 })
+		}
+		return nil
+	})
+	wg.Wait()
+	if commits.Load() != 4 {
+		t.Errorf("%d commits, want 4", commits.Load())
 	}
 }
