@@ -12,7 +12,6 @@ import (
 	"net"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,35 +29,6 @@ type postgresEngine struct {
 	log     *slog.Logger
 	carrier *carrier
 	lines   lines
-}
-
-// lines has a node's transactions queue for a tenant's trail in this process, so
-// that the server sees one of them at a time wait for the row that is its head. With
-// 32 writers to one trail that is half as many transactions a second again.
-type lines struct{ places sync.Map } // by tenant: a channel that holds one
-
-func (l *lines) of(tenant string) chan struct{} {
-	place, _ := l.places.LoadOrStore(tenant, make(chan struct{}, 1))
-	return place.(chan struct{})
-}
-
-// turns are the places that a transaction holds until it has ended.
-type turns []chan struct{}
-
-func (t *turns) take(ctx context.Context, place chan struct{}) error {
-	select {
-	case place <- struct{}{}:
-		*t = append(*t, place)
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (t *turns) end() {
-	for _, place := range *t {
-		<-place
-	}
 }
 
 // writeAttempts is how often a transaction is tried that PostgreSQL asks to be
