@@ -15,7 +15,10 @@ const (
 	// callbackLease is how long a claim holds: long enough for a try and its
 	// bookkeeping, short enough that the callbacks of a node that died are soon sent
 	// by another.
-	callbackLease = 3 * CallbackTimeout
+	callbackLease = CallbackTimeout + 2*settleTime
+
+	// settleTime is what the result of a try may take to be stored.
+	settleTime = 2500 * time.Millisecond
 
 	// maxCallbacks are under way at a time, of these maxCallbacksPerClient to one
 	// client, so that one that hangs does not keep the others waiting.
@@ -163,7 +166,7 @@ func (s *Service) DeliverDue(ctx context.Context) (int, error) {
 // deliver tries once to deliver a callback and notes what came of it. It is not cut
 // short when the server stops: a try that has begun may have arrived.
 func (s *Service) deliver(ctx context.Context, claim Claim) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallbackTimeout+callbackLease/3)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallbackTimeout+settleTime)
 	defer cancel()
 	refusal := s.call(ctx, claim)
 	if err := s.settle(ctx, claim, refusal); err != nil {
