@@ -26,7 +26,7 @@ func BenchmarkFinishRegistration(b *testing.B) {
 	}
 	_, err := w.svc.ImportUsers(b.Context(), w.idm, names)
 	check(b, err)
-	var most = 0
+	most := 0
 	for n := b.N; n > 0; n -= users {
 		most++
 	}

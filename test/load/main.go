@@ -99,11 +99,16 @@ func measure(ctx context.Context) error {
 	}
 	fmt.Printf("%s, %d cores, %s; %d callers in the same process, medians of %d rounds\n\n", runtime.Version(), runtime.NumCPU(), engine, *callers, *rounds)
 	fmt.Printf("%-52s %12s %12s %12s\n", "", "median", "slowest", "fastest")
-	for name, part := range map[string]func(context.Context) error{"registration": b.registration, "relay": b.relay, "idle": b.idle} {
-		if *only == "" || *only == name {
-			if err := part(ctx); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
+	parts := []struct {
+		name string
+		run  func(context.Context) error
+	}{{"registration", b.registration}, {"relay", b.relay}, {"idle", b.idle}}
+	for _, part := range parts {
+		if *only != "" && *only != part.name {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
 	return nil

@@ -538,8 +538,18 @@ func TestHelpAndVersion(t *testing.T) {
 		t.Errorf("version: %q", got)
 	}
 	for _, words := range [][]string{
-		{"open"}, {"trust", "add"}, {"trust", "list"}, {"trust", "remove"}, {"install"}, {"uninstall"}, {"key", "show"},
-		{"softkey", "init"}, {"softkey", "info"}, {"softkey", "set-pin"}, {"softkey", "reset"}, {"assert"},
+		{"open"},
+		{"trust", "add"},
+		{"trust", "list"},
+		{"trust", "remove"},
+		{"install"},
+		{"uninstall"},
+		{"key", "show"},
+		{"softkey", "init"},
+		{"softkey", "info"},
+		{"softkey", "set-pin"},
+		{"softkey", "reset"},
+		{"assert"},
 	} {
 		d.must("", append(words, "--help")...)
 		if !strings.Contains(d.stdout.String(), "Example") {

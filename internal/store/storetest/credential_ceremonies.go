@@ -64,7 +64,10 @@ func testOpenCeremony(t *testing.T, db *store.DB) {
 		}
 	}
 	for _, ref := range []credential.CeremonyRef{
-		{Tenant: "beta", ID: "c1"}, {Tenant: "acme", ID: "c2"}, {Tenant: "acme"}, {Tenant: "acme", RelyingParty: site},
+		{Tenant: "beta", ID: "c1"},
+		{Tenant: "acme", ID: "c2"},
+		{Tenant: "acme"},
+		{Tenant: "acme", RelyingParty: site},
 		{Tenant: "acme", RelyingParty: "x.example", RequestID: "request c1"},
 	} {
 		_, err := db.Ceremony(ctx, ref)
