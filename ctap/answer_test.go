@@ -308,6 +308,40 @@ func TestClientHoldsAnswersAgainstTheQuestion(t *testing.T) {
 	}
 }
 
+// Of a list the key holds the one it names; of a list of one it need not say so.
+func TestSilentQuestion(t *testing.T) {
+	two := []CredentialDescriptor{{ID: []byte("id")}, {ID: []byte("other")}}
+	named := func(id string) answer {
+		a := goodAsserted(t)
+		a[1] = map[string]any{"id": []byte(id), "type": "public-key"}
+		return a
+	}
+	nameless := goodAsserted(t)
+	delete(nameless, 1)
+	tests := []struct {
+		name   string
+		list   []CredentialDescriptor
+		answer answer
+		want   string // "": malformed
+	}{
+		{"named", two, named("other"), "other"},
+		{"named, list of one", two[:1], named("id"), "id"},
+		{"another, list of one", two[:1], named("other"), ""},
+		{"nameless, list of one", two[:1], nameless, "id"},
+		{"nameless, list of two", two, nameless, ""},
+	}
+	for _, test := range tests {
+		c := &Client{dev: answering(append([]byte{0}, test.answer.encode(t)...)), info: &Info{}}
+		got, err := c.holds(t.Context(), &verification{client: c, rpID: testRP}, test.list)
+		switch {
+		case test.want == "" && (!errors.Is(err, ErrAnswer) || got != nil):
+			t.Errorf("%s: %s, %v", test.name, got, err)
+		case test.want != "" && (err != nil || len(got) != 1 || string(got[0].ID) != test.want):
+			t.Errorf("%s: %s, %v", test.name, got, err)
+		}
+	}
+}
+
 // Requests are canonical CBOR and hold what was given, and nothing else.
 func TestRequestsOnTheWire(t *testing.T) {
 	d := answering([]byte{0x27})

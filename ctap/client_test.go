@@ -646,6 +646,10 @@ func TestWhatAKeyCannot(t *testing.T) {
 	if err := make1(func(*ctap.CredentialParams) {}); !errors.Is(err, ctap.ErrTooLarge) {
 		t.Errorf("message size: %v", err)
 	}
+	_, err = d.GetAssertion(t.Context(), ctap.AssertionParams{RPID: rpID, ClientDataHash: hash[:]}, answers(goodPIN))
+	if !errors.Is(err, ctap.ErrTooLarge) {
+		t.Errorf("message size: %v", err)
+	}
 }
 
 // Small messages make small batches; what does not fit alone is no credential of

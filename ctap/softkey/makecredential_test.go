@@ -72,6 +72,7 @@ func TestMakeCredentialChecks(t *testing.T) {
 		{name: "step 5: up false", spoil: []spoil{options(named("up", cborBool(false)))}, want: ctap.StatusInvalidOption},
 		{name: "step 5: up true", spoil: []spoil{options(named("up", cborBool(true)))}, touch: 1},
 		{name: "step 6: always verified, no PIN", config: always, want: ctap.StatusPUATRequired},
+		{name: "step 6: always verified, no PIN, param", config: always, spoil: []spoil{set(8, cborBytes([]byte("x"))), set(9, cborInt(2))}, want: ctap.StatusPUATRequired},
 		{name: "step 6: always verified, no token", config: always, pin: true, want: ctap.StatusPUATRequired},
 		{name: "step 6: always verified, token", config: always, pin: true, spoil: []spoil{good}, touch: 1},
 		{name: "step 7: discoverable without token", pin: true, spoil: []spoil{options(named("rk", cborBool(true)))}, want: ctap.StatusPUATRequired},

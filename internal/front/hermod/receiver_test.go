@@ -1,9 +1,12 @@
 package hermod_test
 
 import (
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -90,4 +93,12 @@ func (w *world) wantCallbacks(got []callback, want ...string) {
 	if strings.Join(have, ", ") != strings.Join(want, ", ") {
 		w.t.Errorf("callbacks: got %q, want %q", have, want)
 	}
+}
+
+// writeCA writes the certificate of a test server as an authority to trust.
+func writeCA(t testing.TB, s *httptest.Server) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	check(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600))
+	return path
 }
