@@ -90,7 +90,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		fmt.Fprintln(p.Out, "\n  bestow demo --serve stays up and says what to try next.")
 		return nil
 	}
-	p.whatNext()
+	if err := p.whatNext(); err != nil {
+		return err
+	}
 	return p.server.Wait(ctx)
 }
 
@@ -385,15 +387,31 @@ func (p *play) readAudit(ctx context.Context) error {
 	return nil
 }
 
-func (p *play) whatNext() {
-	fmt.Fprintf(p.Out, `
+// whatNext says what to try on the server that stays up. The verbs of the command
+// line learn its address from the file, which could not name it before.
+func (p *play) whatNext() error {
+	file := filepath.Join(p.dir, "bestow.yaml")
+	text := p.configuration() + "public-url: " + p.server.URL + "\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(p.Out, `
   The server stays up until you press Ctrl-C. Try, in another terminal:
 
     curl --cacert %[1]s -u %[2]s:$(cat %[3]s) %[4]s/api/v1/users
     curl --cacert %[1]s %[4]s/api/v1/openapi.json
-    bestow credential list --config %[5]s
-    bestow audit verify --config %[5]s
-    bestow user invite bob@example.com --create --config %[5]s
+    %[6]s credential list --config %[5]s
+    %[6]s audit verify --config %[5]s
+    %[6]s user invite bob@example.com --create --config %[5]s
 
-`, p.agent.caFile, clientID, filepath.Join(p.dir, "keys", "api"), p.server.URL, filepath.Join(p.dir, "bestow.yaml"))
+`, p.agent.caFile, clientID, filepath.Join(p.dir, "keys", "api"), p.server.URL, file, p.program())
+	return err
+}
+
+// program is how the reader can call the command line again.
+func (p *play) program() string {
+	if path := p.Program[0]; !strings.Contains(path, "go-build") {
+		return path
+	}
+	return "go run ./cmd/bestow"
 }
