@@ -7,6 +7,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -84,8 +85,10 @@ func IsJSON(r *http.Request) bool {
 // WriteJSON answers with status and v. Answers are never cached: all of them
 // speak of a moment.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // a link is shown as it is; nosniff keeps it from being read as HTML
+	if err := enc.Encode(v); err != nil {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}
@@ -93,7 +96,7 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // the peer may be gone; there is nobody to tell
+	_, _ = body.WriteTo(w) // the peer may be gone; there is nobody to tell
 }
 
 // Status returns the HTTP status that a kind of fault has where a vendor's table
