@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bestow.dev/internal/store/pgtest"
 )
 
 // programs is where the built programs are.
@@ -79,8 +81,9 @@ func run(t *testing.T, program string, env []string, stdin string, args ...strin
 type server struct {
 	t      *testing.T
 	dir    string // holds data and the configuration file
-	config string // text of the configuration file; @ stands for the address
+	config string // text of the configuration file
 	listen string
+	engine string // URL of a PostgreSQL database; empty: SQLite in the data directory
 	url    string
 
 	metricsAddress string
@@ -91,11 +94,17 @@ type server struct {
 	log   *bytes.Buffer // to be read once the process has ended
 }
 
-// start runs a server with the given configuration. Started again after a kill it has
-// the same address and data.
+// start runs a server with the given configuration on SQLite. Started again after a
+// kill it has the same address and data.
 func start(t *testing.T, configuration string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), config: configuration, listen: freeAddress(t)}
+	return startOn(t, "", configuration)
+}
+
+// startOn runs a server on an engine.
+func startOn(t *testing.T, engine, configuration string) *server {
+	t.Helper()
+	s := &server{t: t, dir: t.TempDir(), config: configuration, listen: freeAddress(t), engine: engine}
 	if err := os.WriteFile(s.file(), []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -161,8 +170,15 @@ func (s *server) start() {
 func (s *server) env() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir,
-		"BESTOW_LISTEN=" + s.listen, "BESTOW_METRICS_LISTEN=127.0.0.1:0", "BESTOW_LOG__FORMAT=json", "BESTOW_DATA=" + s.data(),
+		"BESTOW_LISTEN=" + s.listen, "BESTOW_METRICS_LISTEN=127.0.0.1:0", "BESTOW_LOG__FORMAT=json",
+		"BESTOW_DATA=" + s.data(), "BESTOW_DATABASE=" + s.engine,
 	}
+}
+
+// onBothEngines runs a test on SQLite and, where there is a server, on PostgreSQL.
+func onBothEngines(t *testing.T, test func(t *testing.T, engine string)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, "") })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, pgtest.URL(t)) })
 }
 
 func (s *server) data() string { return filepath.Join(s.dir, "data") }

@@ -38,8 +38,10 @@ type attempt struct {
 // TestKillWhileRegistering kills the server in the middle of concurrent
 // registrations. After the restart every credential that was acknowledged is there,
 // what was not can be repeated without doubling, and the trail tells of each once.
-func TestKillWhileRegistering(t *testing.T) {
-	s := start(t, apiConfig)
+func TestKillWhileRegistering(t *testing.T) { onBothEngines(t, killWhileRegistering) }
+
+func killWhileRegistering(t *testing.T, engine string) {
+	s := startOn(t, engine, apiConfig)
 	client := basic("idm", apiSecret)
 	const workers = 8
 	for i := range workers {
@@ -204,10 +206,12 @@ type receipt struct {
 // TestKillRelay kills the relay while commands wait. After the restart they are
 // there, a repetition returns the same command, overdue ones time out at once, and
 // their callback comes.
-func TestKillRelay(t *testing.T) {
+func TestKillRelay(t *testing.T) { onBothEngines(t, killRelay) }
+
+func killRelay(t *testing.T, engine string) {
 	callbacks := listen(t)
-	s := start(t, relayConfig(callbacks.url))
-	key := http.Header{"X-Api-Key": {base64.StdEncoding.EncodeToString([]byte("idm:" + relayKey))}}
+	s := startOn(t, engine, relayConfig(callbacks.url))
+	key := apiKeyOf("idm", relayKey)
 	post := func(external string, timeout int) (r receipt) {
 		t.Helper()
 		s.must(200, request{"POST", "/hermod/rest/command/sessionstart", key, map[string]any{
@@ -246,7 +250,7 @@ func TestLostCallback(t *testing.T) {
 	callbacks := listen(t)
 	callbacks.refuse(2)
 	s := start(t, relayConfig(callbacks.url))
-	key := http.Header{"X-Api-Key": {base64.StdEncoding.EncodeToString([]byte("idm:" + relayKey))}}
+	key := apiKeyOf("idm", relayKey)
 	var r receipt
 	s.must(200, request{"POST", "/hermod/rest/command/ping", key, map[string]any{
 		"commandHeader": map[string]any{"lifespan": 60, "timeout": 60}, "pingCommand": map[string]any{},
