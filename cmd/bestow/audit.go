@@ -31,23 +31,20 @@ func (auditListCmd) Help() string {
 
 // Run lists events, newest first.
 func (c auditListCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	events, err := l.DB.AuditEvents(in.ctx, audit.Query{
-		Tenant: l.by.Tenant, Action: c.Action, User: c.User, Credential: c.Credential,
-		Since: c.Since, Limit: c.Limit, Newest: true,
-	})
-	if err != nil {
-		return err
-	}
-	return in.print(events, func(w io.Writer) {
-		row(w, "NO", "TIME", "ACTION", "ACTOR", "VIA", "OUTCOME", "USER", "CREDENTIAL")
-		for _, e := range events {
-			row(w, e.Seq, e.Time, e.Action, e.Actor.String(), e.Via, e.Outcome, e.User, e.Credential)
+	return in.on(c.scope, func(l *local) error {
+		events, err := l.DB.AuditEvents(in.ctx, audit.Query{
+			Tenant: l.by.Tenant, Action: c.Action, User: c.User, Credential: c.Credential,
+			Since: c.Since, Limit: c.Limit, Newest: true,
+		})
+		if err != nil {
+			return err
 		}
+		return in.print(events, func(w io.Writer) {
+			row(w, "NO", "TIME", "ACTION", "ACTOR", "VIA", "OUTCOME", "USER", "CREDENTIAL")
+			for _, e := range events {
+				row(w, e.Seq, e.Time, e.Action, e.Actor.String(), e.Via, e.Outcome, e.User, e.Credential)
+			}
+		})
 	})
 }
 
@@ -59,12 +56,9 @@ func (auditExportCmd) Help() string {
 
 // Run prints the trail from its first event on.
 func (c auditExportCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	return audit.Export(in.ctx, l.DB, l.by.Tenant, in.stdout)
+	return in.on(c.scope, func(l *local) error {
+		return audit.Export(in.ctx, l.DB, l.by.Tenant, in.stdout)
+	})
 }
 
 type auditVerifyCmd struct{ scope }
@@ -79,17 +73,14 @@ Example:
 
 // Run walks the chain. It ends with 1 if the chain is broken.
 func (c auditVerifyCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	seq, head, err := audit.Verify(in.ctx, l.DB, l.by.Tenant)
-	if err != nil {
-		return fault.New(fault.Rejected, "audit.broken", "The trail is not whole: "+err.Error()+".").Because(err)
-	}
-	doc := map[string]any{"tenant": l.by.Tenant, "events": seq, "head": hex.EncodeToString(head[:])}
-	return in.print(doc, func(w io.Writer) {
-		fmt.Fprintf(w, "%d events of tenant %s, unbroken\nhead %x\n", seq, l.by.Tenant, head)
+	return in.on(c.scope, func(l *local) error {
+		seq, head, err := audit.Verify(in.ctx, l.DB, l.by.Tenant)
+		if err != nil {
+			return fault.New(fault.Rejected, "audit.broken", "The trail is not whole: "+err.Error()+".").Because(err)
+		}
+		doc := map[string]any{"tenant": l.by.Tenant, "events": seq, "head": hex.EncodeToString(head[:])}
+		return in.print(doc, func(w io.Writer) {
+			fmt.Fprintf(w, "%d events of tenant %s, unbroken\nhead %x\n", seq, l.by.Tenant, head)
+		})
 	})
 }

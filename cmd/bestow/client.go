@@ -64,22 +64,19 @@ func (clientCreateCmd) Help() string {
 
 // Run creates the client.
 func (c clientCreateCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	made, secret, err := l.Directory.CreateClient(in.ctx, l.by, tenant.NewClient{ID: c.ID, Name: c.Name, Scopes: c.Scopes, RelyingParties: c.RP})
-	if err != nil {
-		return err
-	}
-	doc := fromClient(made)
-	doc.Secret = secret
-	return in.print(doc, func(w io.Writer) {
-		row(w, "id", made.ID)
-		row(w, "scopes", scopeText(made.Scopes))
-		row(w, "secret", secret)
-		fmt.Fprintln(w, "\nThe secret is shown this once. Keep it where the client finds it and nobody else does.")
+	return in.on(c.scope, func(l *local) error {
+		made, secret, err := l.Directory.CreateClient(in.ctx, l.by, tenant.NewClient{ID: c.ID, Name: c.Name, Scopes: c.Scopes, RelyingParties: c.RP})
+		if err != nil {
+			return err
+		}
+		doc := fromClient(made)
+		doc.Secret = secret
+		return in.print(doc, func(w io.Writer) {
+			row(w, "id", made.ID)
+			row(w, "scopes", scopeText(made.Scopes))
+			row(w, "secret", secret)
+			fmt.Fprintln(w, "\nThe secret is shown this once. Keep it where the client finds it and nobody else does.")
+		})
 	})
 }
 
@@ -97,28 +94,25 @@ func (clientListCmd) Help() string { return "Example:\n  bestow client list" }
 
 // Run lists the clients of file and database.
 func (c clientListCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	clients, err := l.Directory.Clients(in.ctx, l.by)
-	if err != nil {
-		return err
-	}
-	docs := []clientDocument{}
-	for _, c := range clients {
-		docs = append(docs, fromClient(c))
-	}
-	return in.print(docs, func(w io.Writer) {
-		row(w, "ID", "NAME", "SCOPES", "RELYING PARTIES", "DISABLED", "KEYS", "FROM")
-		for _, c := range clients {
-			rps := strings.Join(c.RelyingParties, ",")
-			if rps == "" {
-				rps = "all"
-			}
-			row(w, c.ID, c.Name, scopeText(c.Scopes), rps, c.Disabled, len(c.Keys), string(c.Source))
+	return in.on(c.scope, func(l *local) error {
+		clients, err := l.Directory.Clients(in.ctx, l.by)
+		if err != nil {
+			return err
 		}
+		docs := []clientDocument{}
+		for _, c := range clients {
+			docs = append(docs, fromClient(c))
+		}
+		return in.print(docs, func(w io.Writer) {
+			row(w, "ID", "NAME", "SCOPES", "RELYING PARTIES", "DISABLED", "KEYS", "FROM")
+			for _, c := range clients {
+				rps := strings.Join(c.RelyingParties, ",")
+				if rps == "" {
+					rps = "all"
+				}
+				row(w, c.ID, c.Name, scopeText(c.Scopes), rps, c.Disabled, len(c.Keys), string(c.Source))
+			}
+		})
 	})
 }
 
@@ -137,20 +131,17 @@ Example:
 
 // Run prints the new secret.
 func (c clientRotateCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	secret, key, err := l.Directory.RotateClientKey(in.ctx, l.by, c.ID, c.Overlap)
-	if err != nil {
-		return err
-	}
-	doc := map[string]string{"id": c.ID, "key": key.ID, "secret": secret}
-	return in.print(doc, func(w io.Writer) {
-		row(w, "id", c.ID)
-		row(w, "secret", secret)
-		fmt.Fprintf(w, "\nThe old secrets work for %s more. The new one is shown this once.\n", c.Overlap)
+	return in.on(c.scope, func(l *local) error {
+		secret, key, err := l.Directory.RotateClientKey(in.ctx, l.by, c.ID, c.Overlap)
+		if err != nil {
+			return err
+		}
+		doc := map[string]string{"id": c.ID, "key": key.ID, "secret": secret}
+		return in.print(doc, func(w io.Writer) {
+			row(w, "id", c.ID)
+			row(w, "secret", secret)
+			fmt.Fprintf(w, "\nThe old secrets work for %s more. The new one is shown this once.\n", c.Overlap)
+		})
 	})
 }
 
@@ -163,15 +154,12 @@ func (clientDisableCmd) Help() string { return "Example:\n  bestow client disabl
 
 // Run disables the client.
 func (c clientDisableCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	if err := l.Directory.DisableClient(in.ctx, l.by, c.ID); err != nil {
-		return err
-	}
-	return in.done("disabled", c.ID)
+	return in.on(c.scope, func(l *local) error {
+		if err := l.Directory.DisableClient(in.ctx, l.by, c.ID); err != nil {
+			return err
+		}
+		return in.done("disabled", c.ID)
+	})
 }
 
 type clientEnableCmd struct {
@@ -183,15 +171,12 @@ func (clientEnableCmd) Help() string { return "Example:\n  bestow client enable 
 
 // Run enables the client.
 func (c clientEnableCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	if err := l.Directory.EnableClient(in.ctx, l.by, c.ID); err != nil {
-		return err
-	}
-	return in.done("enabled", c.ID)
+	return in.on(c.scope, func(l *local) error {
+		if err := l.Directory.EnableClient(in.ctx, l.by, c.ID); err != nil {
+			return err
+		}
+		return in.done("enabled", c.ID)
+	})
 }
 
 type clientDeleteCmd struct {
@@ -203,15 +188,12 @@ func (clientDeleteCmd) Help() string { return "Example:\n  bestow client delete 
 
 // Run deletes the client.
 func (c clientDeleteCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	if err := l.Directory.DeleteClient(in.ctx, l.by, c.ID); err != nil {
-		return err
-	}
-	return in.done("deleted", c.ID)
+	return in.on(c.scope, func(l *local) error {
+		if err := l.Directory.DeleteClient(in.ctx, l.by, c.ID); err != nil {
+			return err
+		}
+		return in.done("deleted", c.ID)
+	})
 }
 
 // done says in one line what was done to what.

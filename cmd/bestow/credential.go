@@ -112,39 +112,36 @@ func (credentialListCmd) Help() string {
 
 // Run lists credentials in the order they were made.
 func (c credentialListCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	q := credential.CredentialQuery{RelyingParty: c.RP}
-	if c.User != "" {
-		q.User = credential.ByName(c.User)
-	}
-	if c.Suspended {
-		q.State = credential.Suspended
-	}
-	list, more, err := collectPages(c.Limit, func(after string, limit int) ([]credential.Credential, string, error) {
-		q.After, q.Limit = after, limit
-		page, err := l.Credentials.Credentials(in.ctx, l.by, q)
+	return in.on(c.scope, func(l *local) error {
+		q := credential.CredentialQuery{RelyingParty: c.RP}
+		if c.User != "" {
+			q.User = credential.ByName(c.User)
+		}
+		if c.Suspended {
+			q.State = credential.Suspended
+		}
+		list, more, err := collectPages(c.Limit, func(after string, limit int) ([]credential.Credential, string, error) {
+			q.After, q.Limit = after, limit
+			page, err := l.Credentials.Credentials(in.ctx, l.by, q)
+			if err != nil {
+				return nil, "", err
+			}
+			return page.Credentials, page.Next, nil
+		})
 		if err != nil {
-			return nil, "", err
+			return err
 		}
-		return page.Credentials, page.Next, nil
-	})
-	if err != nil {
-		return err
-	}
-	docs := []credentialDocument{}
-	for i := range list {
-		docs = append(docs, fromCredential(&list[i]))
-	}
-	defer in.tellMore(more)
-	return in.print(docs, func(w io.Writer) {
-		row(w, "USER", "NAME", "RELYING PARTY", "STATE", "ATTESTATION", "TRUSTED", "CREATED", "LAST USED", "ID")
-		for _, c := range list {
-			row(w, c.UserName, c.Name, c.RelyingParty, string(c.State), c.Format+"/"+c.AttestationType, c.Trusted, c.Created, c.LastUsed, string(c.ID))
+		docs := []credentialDocument{}
+		for i := range list {
+			docs = append(docs, fromCredential(&list[i]))
 		}
+		defer in.tellMore(more)
+		return in.print(docs, func(w io.Writer) {
+			row(w, "USER", "NAME", "RELYING PARTY", "STATE", "ATTESTATION", "TRUSTED", "CREATED", "LAST USED", "ID")
+			for _, c := range list {
+				row(w, c.UserName, c.Name, c.RelyingParty, string(c.State), c.Format+"/"+c.AttestationType, c.Trusted, c.Created, c.LastUsed, string(c.ID))
+			}
+		})
 	})
 }
 
@@ -162,21 +159,18 @@ Example:
 
 // Run shows the credential.
 func (c credentialShowCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	ref := credential.Ref{ID: credential.ID(c.ID)}
-	found, err := l.Credentials.Get(in.ctx, l.by, ref)
-	if err != nil {
-		return err
-	}
-	evidence, err := l.Credentials.Evidence(in.ctx, l.by, ref)
-	if err != nil {
-		return err
-	}
-	return in.printCredential(found, evidence)
+	return in.on(c.scope, func(l *local) error {
+		ref := credential.Ref{ID: credential.ID(c.ID)}
+		found, err := l.Credentials.Get(in.ctx, l.by, ref)
+		if err != nil {
+			return err
+		}
+		evidence, err := l.Credentials.Evidence(in.ctx, l.by, ref)
+		if err != nil {
+			return err
+		}
+		return in.printCredential(found, evidence)
+	})
 }
 
 type credentialRenameCmd struct {
@@ -191,16 +185,13 @@ func (credentialRenameCmd) Help() string {
 
 // Run renames the credential.
 func (c credentialRenameCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	changed, err := l.Credentials.Rename(in.ctx, l.by, credential.Ref{ID: credential.ID(c.ID)}, c.Name)
-	if err != nil {
-		return err
-	}
-	return in.printCredential(changed, nil)
+	return in.on(c.scope, func(l *local) error {
+		changed, err := l.Credentials.Rename(in.ctx, l.by, credential.Ref{ID: credential.ID(c.ID)}, c.Name)
+		if err != nil {
+			return err
+		}
+		return in.printCredential(changed, nil)
+	})
 }
 
 type credentialSuspendCmd struct {
@@ -215,16 +206,13 @@ func (credentialSuspendCmd) Help() string {
 
 // Run suspends the credential.
 func (c credentialSuspendCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	changed, err := l.Credentials.Suspend(in.ctx, l.by, credential.Ref{ID: credential.ID(c.ID)}, c.Reason)
-	if err != nil {
-		return err
-	}
-	return in.printCredential(changed, nil)
+	return in.on(c.scope, func(l *local) error {
+		changed, err := l.Credentials.Suspend(in.ctx, l.by, credential.Ref{ID: credential.ID(c.ID)}, c.Reason)
+		if err != nil {
+			return err
+		}
+		return in.printCredential(changed, nil)
+	})
 }
 
 type credentialResumeCmd struct {
@@ -238,16 +226,13 @@ func (credentialResumeCmd) Help() string {
 
 // Run resumes the credential.
 func (c credentialResumeCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	changed, err := l.Credentials.Resume(in.ctx, l.by, credential.Ref{ID: credential.ID(c.ID)})
-	if err != nil {
-		return err
-	}
-	return in.printCredential(changed, nil)
+	return in.on(c.scope, func(l *local) error {
+		changed, err := l.Credentials.Resume(in.ctx, l.by, credential.Ref{ID: credential.ID(c.ID)})
+		if err != nil {
+			return err
+		}
+		return in.printCredential(changed, nil)
+	})
 }
 
 type credentialDeleteCmd struct {
@@ -262,21 +247,18 @@ func (credentialDeleteCmd) Help() string {
 
 // Run deletes the credential.
 func (c credentialDeleteCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	ref := credential.Ref{ID: credential.ID(c.ID)}
-	found, err := l.Credentials.Get(in.ctx, l.by, ref)
-	if err != nil {
-		return err
-	}
-	if !c.Yes {
-		return fault.New(fault.Invalid, "confirm", fmt.Sprintf("This deletes %q of %s for good. Say --yes to do it.", found.Name, found.UserName))
-	}
-	if err := l.Credentials.Delete(in.ctx, l.by, ref); err != nil {
-		return err
-	}
-	return in.done("deleted", c.ID)
+	return in.on(c.scope, func(l *local) error {
+		ref := credential.Ref{ID: credential.ID(c.ID)}
+		found, err := l.Credentials.Get(in.ctx, l.by, ref)
+		if err != nil {
+			return err
+		}
+		if !c.Yes {
+			return fault.New(fault.Invalid, "confirm", fmt.Sprintf("This deletes %q of %s for good. Say --yes to do it.", found.Name, found.UserName))
+		}
+		if err := l.Credentials.Delete(in.ctx, l.by, ref); err != nil {
+			return err
+		}
+		return in.done("deleted", c.ID)
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,6 +48,15 @@ func (in *invocation) open(s scope) (*local, error) {
 		return nil, err
 	}
 	return &local{App: app, cfg: cfg, by: tenant.LocalOperator(name, localUser()), in: in}, nil
+}
+
+// on opens the database for as long as do runs.
+func (in *invocation) on(s scope, do func(l *local) error) error {
+	l, err := in.open(s)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(l), l.Close())
 }
 
 // pickTenant returns the tenant that was named, or the only one there is.

@@ -43,8 +43,11 @@ func fromUser(u *credential.User) userDocument {
 	}
 }
 
-// printUser shows one user.
-func (in *invocation) printUser(u *credential.User) error {
+// printUser shows the user that a call returned, if it did.
+func (in *invocation) printUser(u *credential.User, err error) error {
+	if err != nil {
+		return err
+	}
 	return in.print(fromUser(u), func(w io.Writer) {
 		row(w, "id", string(u.ID))
 		row(w, "name", u.Name)
@@ -66,16 +69,9 @@ func (userCreateCmd) Help() string {
 
 // Run creates the user and shows it.
 func (c userCreateCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	u, err := l.Credentials.CreateUser(in.ctx, l.by, credential.NewUser{Name: c.Name, DisplayName: c.DisplayName})
-	if err != nil {
-		return err
-	}
-	return in.printUser(u)
+	return in.on(c.scope, func(l *local) error {
+		return in.printUser(l.Credentials.CreateUser(in.ctx, l.by, credential.NewUser{Name: c.Name, DisplayName: c.DisplayName}))
+	})
 }
 
 type userListCmd struct {
@@ -88,31 +84,28 @@ func (userListCmd) Help() string { return "Example:\n  bestow user list --search
 
 // Run lists users by name.
 func (c userListCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	users, more, err := collectPages(c.Limit, func(after string, limit int) ([]credential.User, string, error) {
-		page, err := l.Credentials.Users(in.ctx, l.by, credential.UserQuery{Search: c.Search, After: after, Limit: limit})
+	return in.on(c.scope, func(l *local) error {
+		users, more, err := collectPages(c.Limit, func(after string, limit int) ([]credential.User, string, error) {
+			page, err := l.Credentials.Users(in.ctx, l.by, credential.UserQuery{Search: c.Search, After: after, Limit: limit})
+			if err != nil {
+				return nil, "", err
+			}
+			return page.Users, page.Next, nil
+		})
 		if err != nil {
-			return nil, "", err
+			return err
 		}
-		return page.Users, page.Next, nil
-	})
-	if err != nil {
-		return err
-	}
-	docs := []userDocument{}
-	for i := range users {
-		docs = append(docs, fromUser(&users[i]))
-	}
-	defer in.tellMore(more)
-	return in.print(docs, func(w io.Writer) {
-		row(w, "NAME", "DISPLAY NAME", "LOCKED", "CREATED", "ID")
-		for _, u := range users {
-			row(w, u.Name, u.DisplayName, u.IsLocked(), u.Created, string(u.ID))
+		docs := []userDocument{}
+		for i := range users {
+			docs = append(docs, fromUser(&users[i]))
 		}
+		defer in.tellMore(more)
+		return in.print(docs, func(w io.Writer) {
+			row(w, "NAME", "DISPLAY NAME", "LOCKED", "CREATED", "ID")
+			for _, u := range users {
+				row(w, u.Name, u.DisplayName, u.IsLocked(), u.Created, string(u.ID))
+			}
+		})
 	})
 }
 
@@ -150,16 +143,9 @@ func (userShowCmd) Help() string { return "Example:\n  bestow user show alice@ex
 
 // Run shows the user.
 func (c userShowCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	u, err := l.Credentials.User(in.ctx, l.by, credential.ByName(c.Name))
-	if err != nil {
-		return err
-	}
-	return in.printUser(u)
+	return in.on(c.scope, func(l *local) error {
+		return in.printUser(l.Credentials.User(in.ctx, l.by, credential.ByName(c.Name)))
+	})
 }
 
 type userUpdateCmd struct {
@@ -175,16 +161,9 @@ func (userUpdateCmd) Help() string {
 
 // Run changes what was given.
 func (c userUpdateCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	u, err := l.Credentials.UpdateUser(in.ctx, l.by, credential.ByName(c.Name), credential.UserUpdate{Name: c.NewName, DisplayName: c.DisplayName})
-	if err != nil {
-		return err
-	}
-	return in.printUser(u)
+	return in.on(c.scope, func(l *local) error {
+		return in.printUser(l.Credentials.UpdateUser(in.ctx, l.by, credential.ByName(c.Name), credential.UserUpdate{Name: c.NewName, DisplayName: c.DisplayName}))
+	})
 }
 
 type userLockCmd struct {
@@ -196,16 +175,9 @@ func (userLockCmd) Help() string { return "Example:\n  bestow user lock alice@ex
 
 // Run locks the user.
 func (c userLockCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	u, err := l.Credentials.LockUser(in.ctx, l.by, credential.ByName(c.Name))
-	if err != nil {
-		return err
-	}
-	return in.printUser(u)
+	return in.on(c.scope, func(l *local) error {
+		return in.printUser(l.Credentials.LockUser(in.ctx, l.by, credential.ByName(c.Name)))
+	})
 }
 
 type userUnlockCmd struct {
@@ -217,16 +189,9 @@ func (userUnlockCmd) Help() string { return "Example:\n  bestow user unlock alic
 
 // Run unlocks the user.
 func (c userUnlockCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	u, err := l.Credentials.UnlockUser(in.ctx, l.by, credential.ByName(c.Name))
-	if err != nil {
-		return err
-	}
-	return in.printUser(u)
+	return in.on(c.scope, func(l *local) error {
+		return in.printUser(l.Credentials.UnlockUser(in.ctx, l.by, credential.ByName(c.Name)))
+	})
 }
 
 type userInviteCmd struct {
@@ -248,33 +213,30 @@ Example:
 
 // Run prints the link, which cannot be had again.
 func (c userInviteCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	rp, err := l.pickRelyingParty(c.RP)
-	if err != nil {
-		return err
-	}
-	if c.Create {
-		if _, err := l.Credentials.CreateUser(in.ctx, l.by, credential.NewUser{Name: c.Name}); err != nil && !errors.Is(err, credential.ErrUserExists) {
+	return in.on(c.scope, func(l *local) error {
+		rp, err := l.pickRelyingParty(c.RP)
+		if err != nil {
 			return err
 		}
-	}
-	invited, err := l.Credentials.Invite(in.ctx, l.by, credential.Invite{
-		RelyingParty: rp, User: credential.ByName(c.Name), Life: c.Life, Additional: c.Additional,
-	})
-	if err != nil {
-		return err
-	}
-	// The secret stands in the fragment, which browsers do not send: opening the page
-	// spends nothing and writes it into nobody's log.
-	link := l.EnrolURL() + "#" + invited.Secret
-	doc := map[string]any{"link": link, "expires": invited.Invitation.Expires, "additional": invited.Invitation.Additional}
-	return in.print(doc, func(w io.Writer) {
-		fmt.Fprintln(w, link)
-		fmt.Fprintf(w, "It works once, until %s.\n", cell(invited.Invitation.Expires))
+		if c.Create {
+			if _, err := l.Credentials.CreateUser(in.ctx, l.by, credential.NewUser{Name: c.Name}); err != nil && !errors.Is(err, credential.ErrUserExists) {
+				return err
+			}
+		}
+		invited, err := l.Credentials.Invite(in.ctx, l.by, credential.Invite{
+			RelyingParty: rp, User: credential.ByName(c.Name), Life: c.Life, Additional: c.Additional,
+		})
+		if err != nil {
+			return err
+		}
+		// The secret stands in the fragment, which browsers do not send: opening the page
+		// spends nothing and writes it into nobody's log.
+		link := l.EnrolURL() + "#" + invited.Secret
+		doc := map[string]any{"link": link, "expires": invited.Invitation.Expires, "additional": invited.Invitation.Additional}
+		return in.print(doc, func(w io.Writer) {
+			fmt.Fprintln(w, link)
+			fmt.Fprintf(w, "It works once, until %s.\n", cell(invited.Invitation.Expires))
+		})
 	})
 }
 
@@ -289,16 +251,13 @@ func (userExportCmd) Help() string {
 
 // Run prints JSON.
 func (c userExportCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	record, err := l.Credentials.ExportUser(in.ctx, l.by, credential.ByName(c.Name))
-	if err != nil {
-		return err
-	}
-	return in.printJSON(record)
+	return in.on(c.scope, func(l *local) error {
+		record, err := l.Credentials.ExportUser(in.ctx, l.by, credential.ByName(c.Name))
+		if err != nil {
+			return err
+		}
+		return in.printJSON(record)
+	})
 }
 
 type userEraseCmd struct {
@@ -317,22 +276,19 @@ Example:
 
 // Run deletes the user.
 func (c userEraseCmd) Run(in *invocation) error {
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	u, err := l.Credentials.User(in.ctx, l.by, credential.ByName(c.Name))
-	if err != nil {
-		return err
-	}
-	if !c.Yes {
-		return fault.New(fault.Invalid, "confirm", fmt.Sprintf("This deletes %s (%s) for good. Say --yes to do it.", u.Name, u.DisplayName))
-	}
-	if err := l.Credentials.EraseUser(in.ctx, l.by, credential.ByID(u.ID)); err != nil {
-		return err
-	}
-	return in.print(map[string]string{"erased": string(u.ID)}, func(w io.Writer) { fmt.Fprintln(w, "erased", u.Name) })
+	return in.on(c.scope, func(l *local) error {
+		u, err := l.Credentials.User(in.ctx, l.by, credential.ByName(c.Name))
+		if err != nil {
+			return err
+		}
+		if !c.Yes {
+			return fault.New(fault.Invalid, "confirm", fmt.Sprintf("This deletes %s (%s) for good. Say --yes to do it.", u.Name, u.DisplayName))
+		}
+		if err := l.Credentials.EraseUser(in.ctx, l.by, credential.ByID(u.ID)); err != nil {
+			return err
+		}
+		return in.print(map[string]string{"erased": string(u.ID)}, func(w io.Writer) { fmt.Fprintln(w, "erased", u.Name) })
+	})
 }
 
 type userImportCmd struct {
@@ -364,10 +320,7 @@ func (c userImportCmd) Run(in *invocation) error {
 	if err != nil {
 		return err
 	}
-	l, err := in.open(c.scope)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	return l.importUsers(rows)
+	return in.on(c.scope, func(l *local) error {
+		return l.importUsers(rows)
+	})
 }
