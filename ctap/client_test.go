@@ -699,6 +699,36 @@ func TestPINForSettingsOnly(t *testing.T) {
 	}
 }
 
+// Extensions are asked for where the key knows them and they are wanted.
+func TestExtensionsAreAsked(t *testing.T) {
+	d := newDesk(t, goodPIN)
+	d.rewrite = func(info map[int]any) { info[2] = []string{"minPinLength"} }
+	d.refresh()
+	for _, wanted := range []bool{true, false} {
+		_, err := d.MakeCredential(t.Context(), params(func(p *ctap.CredentialParams) {
+			p.MinPINLength, p.HMACSecret, p.CredProtect = wanted, wanted, 3
+		}), answers(goodPIN))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := d.sent[len(d.sent)-1]
+		if bytes.Contains(last, []byte("\x06\xa1\x6cminPinLength\xf5")) != wanted || bytes.Contains(last, []byte("hmac")) {
+			t.Errorf("wanted %v: request %q", wanted, last)
+		}
+	}
+}
+
+// A refusal that came although the ceremony was over stays what it is.
+func TestRefusalAfterTheEnd(t *testing.T) {
+	d := newDesk(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	d.before = func([]byte) ctap.Status { cancel(); return ctap.StatusKeyStoreFull }
+	_, err := d.MakeCredential(ctx, params(func(p *ctap.CredentialParams) { p.UserVerification = "" }), ctap.Prompt{})
+	if !errors.Is(err, ctap.StatusKeyStoreFull) || errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
 // Enterprise attestation is asked for where it is enabled, and nowhere else.
 func TestEnterpriseAttestation(t *testing.T) {
 	d := newDesk(t, goodPIN)

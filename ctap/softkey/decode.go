@@ -241,7 +241,8 @@ func (p *params) inner(key []byte) (*params, bool) {
 	return &params{pairs: it.pairs}, true
 }
 
-// each returns the maps in the array below key.
+// each returns the maps in the array below key. What speaks against one of them is
+// for the caller to take.
 func (p *params) each(key []byte) ([]*params, bool) {
 	it, ok := p.typed(key, majorArray)
 	if !ok {
@@ -251,7 +252,6 @@ func (p *params) each(key []byte) ([]*params, bool) {
 	for i, element := range it.list {
 		maps[i] = &params{}
 		maps[i].open(element)
-		p.take(maps[i])
 	}
 	return maps, true
 }

@@ -195,7 +195,7 @@ func TestGetNextAssertion(t *testing.T) {
 		for _, user := range []string{"one", "two", "three"} {
 			b.create(func(r request) {
 				resident(r)
-				r[3] = cborMap(named("id", cborBytes([]byte(user))), named("name", cborText(user)))
+				r[3] = cborMap(named("id", cborBytes([]byte(user))), named("name", cborText(user)), named("displayName", cborText("D "+user)))
 			})
 		}
 		r := goodAssertion().authorise(ctap.CommandGetAssertion, 2, b.token(2, ctap.PermissionGetAssertion))
@@ -207,6 +207,9 @@ func TestGetNextAssertion(t *testing.T) {
 		p := &params{pairs: b.member(body, 4).pairs}
 		raw, _ := p.bytes(name("id"))
 		shown, _ = p.text(name("name"))
+		if display, _ := p.text(name("displayName")); shown != "" && display != "D "+shown || shown == "" && display != "" {
+			b.t.Errorf("name %q, display name %q", shown, display)
+		}
 		return string(raw), shown
 	}
 
@@ -261,6 +264,25 @@ func TestGetNextAssertion(t *testing.T) {
 		if id, name := user(b, body); id != "user-1" || name != "" || b.has(body, 5) {
 			t.Errorf("user %q %q, number %v", id, name, b.has(body, 5))
 		}
+	})
+	t.Run("with a list: one, and no number", func(t *testing.T) {
+		b, body := make3(t)
+		first := func(body []byte) []byte {
+			id, _ := (&params{pairs: b.member(body, 1).pairs}).bytes(name("id"))
+			return id
+		}
+		ids := [][]byte{first(body)}
+		_, body = b.send(next)
+		ids = append(ids, first(body))
+		r := goodAssertion()
+		r[3] = cborArray(descriptorOf(ids[1]), descriptorOf(ids[0]))
+		status, body := b.do(ctap.CommandGetAssertion, r)
+		wantStatus(t, "getAssertion", status, ctap.StatusOK)
+		if b.has(body, 5) || !bytes.Equal(first(body), ids[1]) {
+			t.Errorf("number %v, credential %x", b.has(body, 5), first(body))
+		}
+		status, _ = b.send(next)
+		wantStatus(t, "next", status, ctap.StatusNotAllowed)
 	})
 	t.Run("unverified: no names", func(t *testing.T) {
 		b, _ := make3(t)

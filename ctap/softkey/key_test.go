@@ -53,6 +53,11 @@ func TestRequestsAtLarge(t *testing.T) {
 		"key twice":             {[]byte{0x06, 0xA2, 0x02, 0x01, 0x02, 0x01}, ctap.StatusInvalidCBOR},
 		"tag":                   {[]byte{0x06, 0xA1, 0x02, 0xC0, 0x01}, ctap.StatusInvalidCBOR},
 		"float":                 {[]byte{0x06, 0xA1, 0x02, 0xF9, 0x00, 0x00}, ctap.StatusInvalidCBOR},
+		"undefined":             {[]byte{0x06, 0xA2, 0x02, 0x01, 0x18, 0x20, 0xF7}, ctap.StatusInvalidCBOR},
+		"simple value":          {[]byte{0x06, 0xA2, 0x02, 0x01, 0x18, 0x20, 0xE0}, ctap.StatusInvalidCBOR},
+		"null":                  {[]byte{0x06, 0xA2, 0x02, 0x01, 0x18, 0x20, 0xF6}, ctap.StatusOK},
+		"large number":          {[]byte{0x06, 0xA2, 0x02, 0x01, 0x18, 0x20, 0x1B, 0xFF, 0, 0, 0, 0, 0, 0, 0}, ctap.StatusOK},
+		"large number, small":   {[]byte{0x06, 0xA2, 0x02, 0x01, 0x18, 0x20, 0x1B, 0, 0, 0, 0, 0xFF, 0, 0, 0}, ctap.StatusInvalidCBOR},
 		"text that is no UTF-8": {[]byte{0x06, 0xA1, 0x02, 0x61, 0xFF}, ctap.StatusInvalidCBOR},
 		"four levels":           {[]byte{0x06, 0xA2, 0x02, 0x01, 0x18, 0x20, 0x81, 0x81, 0x80}, ctap.StatusOK},
 		"five levels":           {[]byte{0x06, 0xA2, 0x02, 0x01, 0x18, 0x20, 0x81, 0x81, 0x81, 0x80}, ctap.StatusInvalidCBOR},
@@ -93,6 +98,16 @@ func TestGetInfo(t *testing.T) {
 	always := newBench(t, func(c *Config) { c.AlwaysUV = true })
 	if i, err := ctap.GetInfo(t.Context(), always); err != nil || i.Options["makeCredUvNotRqd"] || !i.AlwaysUV() {
 		t.Errorf("%+v, %v", i, err)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	d := newBench(t).Describe()
+	if d.Product != "Bestow Software Key" || d.Transport != ctap.TransportUSB || d.Path == "" {
+		t.Errorf("%+v", d)
+	}
+	if d := newBench(t, func(c *Config) { c.Product = "Mine" }).Describe(); d.Product != "Mine" {
+		t.Errorf("%+v", d)
 	}
 }
 

@@ -28,7 +28,7 @@ func full(t *testing.T) (*bench, [][]byte) {
 	for _, c := range []struct{ rp, user string }{{rpID, "one"}, {rpID, "two"}, {"other.example", "one"}} {
 		r := goodCreation()
 		r[2] = cborMap(named("id", cborText(c.rp)))
-		r[3] = cborMap(named("id", cborBytes([]byte(c.user))), named("name", cborText(c.user)))
+		r[3] = cborMap(named("id", cborBytes([]byte(c.user))), named("name", cborText(c.user)), named("displayName", cborText("D")))
 		resident(r)
 		r.authorise(ctap.CommandMakeCredential, 2, b.tokenFor(2, ctap.PermissionMakeCredential, c.rp))
 		status, body := b.do(ctap.CommandMakeCredential, r)
@@ -127,6 +127,10 @@ func TestEnumeration(t *testing.T) {
 		t.Errorf("first credential %x", body)
 	}
 	ecdsaKey(t, b.member(body, 8))
+	want := cborMap(named("id", cborBytes([]byte("one"))), named("name", cborText("one")), named("displayName", cborText("D")))
+	if got := b.member(body, 6).raw; !bytes.Equal(got, want) {
+		t.Errorf("user %x, want %x", got, want)
+	}
 	status, body = b.do(cmd, request{1: cborInt(5)})
 	wantStatus(t, "second credential", status, ctap.StatusOK)
 	p := &params{pairs: b.member(body, 7).pairs}
