@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// FailureLimit refuses a caller that failed too often within a minute. It counts
-// failures alone: whoever presents a right secret is never slowed down.
+// FailureLimit knows which callers failed too often within a minute. It counts
+// failures alone: success costs nothing, however often.
 //
 // It is safe for concurrent use. It remembers at most maxLimitKeys keys.
 type FailureLimit struct {
