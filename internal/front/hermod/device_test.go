@@ -144,8 +144,13 @@ func TestSessionSecret(t *testing.T) {
 				h["Authorization"] = authorization
 			}
 			for _, c := range []call{
-				{path: ""}, {path: "?wait=5"}, {path: "/" + waiting.message()}, {path: "/" + unknown}, {method: "DELETE", path: "/session"},
-				{method: "POST", path: "/session/confirm"}, {path: "/" + waiting.message(), body: payload},
+				{path: ""},
+				{path: "?wait=5"},
+				{path: "/" + waiting.message()},
+				{path: "/" + unknown},
+				{method: "DELETE", path: "/session"},
+				{method: "POST", path: "/session/confirm"},
+				{path: "/" + waiting.message(), body: payload},
 			} {
 				c.path, c.header = "/ms/"+d.box+c.path, h
 				got := w.do(c)
