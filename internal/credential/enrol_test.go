@@ -252,6 +252,44 @@ func TestInvite(t *testing.T) {
 	refused(credential.ErrUserLocked, w.idm, in)
 }
 
+// An invitation for a first credential makes a first one, whatever happened since it
+// was spent.
+func TestFirstCredentialOnly(t *testing.T) {
+	tests := []struct {
+		name  string
+		since func(w *world)
+		begin error // nil: only the end is refused, or nothing
+		end   error
+	}{
+		{"untouched", func(*world) {}, nil, nil},
+		{"a credential was added on behalf", func(w *world) { w.enrolled("alice") }, credential.ErrAdditionalNeeded, credential.ErrAdditionalNeeded},
+		{"a newer invitation", func(w *world) { w.invite("alice") }, credential.ErrSessionUnknown, credential.ErrSessionUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.user("alice")
+			ctx := t.Context()
+			opened, err := w.svc.StartEnrolment(ctx, w.invite("alice").Secret, desk)
+			check(t, err)
+			by := w.browse(opened.Cookie)
+			begun, err := w.svc.BeginRegistration(ctx, by, credential.BeginRegistration{RelyingParty: site})
+			check(t, err)
+			tt.since(w)
+			if err := second(w.svc.BeginRegistration(ctx, by, credential.BeginRegistration{RelyingParty: site})); !errors.Is(err, tt.begin) {
+				t.Errorf("begin: got %v, want %v", err, tt.begin)
+			}
+			finish := credential.FinishRegistration{RelyingParty: site, Response: newForger(t).create(t, begun.Options)}
+			if err := second(w.svc.FinishRegistration(ctx, by, finish)); !errors.Is(err, tt.end) {
+				t.Errorf("finish: got %v, want %v", err, tt.end)
+			}
+			if e := w.lastEvent(); errors.Is(tt.end, credential.ErrAdditionalNeeded) && (e.Action != "registration.refused" || e.Outcome != credential.ErrAdditionalNeeded.Code) {
+				t.Errorf("event: %+v", e)
+			}
+		})
+	}
+}
+
 // A visit belongs to nobody and learns nothing but by signing in.
 func TestVisit(t *testing.T) {
 	w := newWorld(t)

@@ -77,6 +77,7 @@ type Session struct {
 	UserName     string // filled in when read
 	DisplayName  string // filled in when read
 	Invitation   string // the one that opened it; empty for none
+	Additional   bool   // what Invitation says; filled in when read
 	Address      string
 	Created      time.Time
 	Expires      time.Time

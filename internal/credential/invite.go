@@ -38,7 +38,8 @@ type Invited struct {
 
 // Invite lets a user register a credential by themselves, in a browser: it returns a
 // secret for them. An earlier invitation of the same user to the same relying party
-// that is still open is cancelled.
+// is cancelled; if it was spent, the session it opened ends, unless it has registered
+// its credential.
 //
 // It needs users.write and fido.provision for the relying party, and nobody may
 // invite themselves. A user who has a credential needs Additional: whoever holds the

@@ -48,9 +48,11 @@ type BegunRegistration struct {
 // the user; a browser session must be one that was opened to enrol. Errors:
 // user.required, user.unknown, user.locked; registration.self; policy.wider;
 // credential.limit; ceremony.limit, ceremony.request_exists; session.unknown,
-// session.purpose, session.registered.
+// session.purpose, session.registered, and invitation.additional_needed where the user
+// got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
-	if err := s.mayRegister(ctx, by, &in); err != nil {
+	session, err := s.mayRegister(ctx, by, &in)
+	if err != nil {
 		return nil, err
 	}
 	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
@@ -74,6 +76,9 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	if err := mayHaveCredential(by, p, account); err != nil {
 		return nil, err
 	}
+	if session != nil && !session.Additional && len(account.Credentials) > 0 {
+		return nil, ErrAdditionalNeeded
+	}
 	challenge, err := s.random(challengeBytes)
 	if err != nil {
 		return nil, err
@@ -93,29 +98,29 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	return &BegunRegistration{Ceremony: c.ID, User: account.User, Options: options, JSON: c.Options, Expires: c.Expires}, nil
 }
 
-// mayRegister checks the right to begin. For a browser session it fills in what the
-// session is bound to.
-func (s *Service) mayRegister(ctx context.Context, by tenant.Authority, in *BeginRegistration) error {
+// mayRegister checks the right to begin. For a browser session, which it returns, it
+// fills in what the session is bound to.
+func (s *Service) mayRegister(ctx context.Context, by tenant.Authority, in *BeginRegistration) (*Session, error) {
 	if by.Session == "" {
-		return by.Require(tenant.ScopeProvision, in.RelyingParty)
+		return nil, by.Require(tenant.ScopeProvision, in.RelyingParty)
 	}
 	session, err := s.liveSession(ctx, by)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case session.Purpose != Enrol, session.RelyingParty != in.RelyingParty:
-		return ErrSessionPurpose
+		return nil, ErrSessionPurpose
 	case !session.Registered.IsZero():
-		return ErrSessionRegistered
+		return nil, ErrSessionRegistered
 	}
 	if in.User.IsZero() {
 		in.User = ByID(session.User)
 	}
 	if !in.User.Matches(&User{ID: session.User, Name: session.UserName}) {
-		return ErrSessionPurpose
+		return nil, ErrSessionPurpose
 	}
-	return nil
+	return session, nil
 }
 
 // mayHaveCredential judges what is known before anything is asked of the person.

@@ -109,11 +109,12 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 //
 // Errors: ceremony.used, ceremony.expired, ceremony.unknown; user.locked;
 // session.registered, session.unknown; credential.exists for a credential that the
-// relying party knows and credential.limit, which close the ceremony as failed.
+// relying party knows, credential.limit, and invitation.additional_needed for a browser
+// session whose user got a credential since, which close the ceremony as failed.
 func (s *Service) StoreRegistration(ctx context.Context, j *JudgedRegistration) (*Credential, error) {
 	c := j.done.Credential
 	if err := s.store.CompleteRegistration(ctx, j.done, registeredEvent(j.by, j.cer, c)); err != nil {
-		if errors.Is(err, ErrCredentialExists) || errors.Is(err, ErrCredentialLimit) {
+		if errors.Is(err, ErrCredentialExists) || errors.Is(err, ErrCredentialLimit) || errors.Is(err, ErrAdditionalNeeded) {
 			return nil, s.refuse(ctx, j.by, j.cer, nil, err)
 		}
 		return nil, err

@@ -263,6 +263,8 @@ func TestBeginRegistrationRefusals(t *testing.T) {
 		{"an operator for themselves", func(a *attempt) {
 			a.by.Actor = audit.Actor{Kind: audit.Operator, ID: "Alice"}
 		}, "registration.self"},
+		{"the local user for themselves", func(a *attempt) { a.by.Actor = tenant.LocalOperator("acme", "alice").Actor }, "registration.self"},
+		{"a client of the same name", func(a *attempt) { a.by.Actor.ID = "ALICE" }, "registration.self"},
 		{"an operator for another", func(a *attempt) {
 			a.by.Actor = audit.Actor{Kind: audit.Operator, ID: "bob"}
 		}, ""},

@@ -29,25 +29,29 @@ func requireUserRead(by tenant.Authority) error {
 
 // refuseOwn returns registration.self if by would register a credential for
 // themselves: whoever can do that needs no second person to take over an account,
-// and the trail would name another. The client's word about its operator is not
-// believed, but it is enough to refuse.
+// and the trail would name another. A client, an operator or the local user of the
+// command line is taken for the user of the same name. The client's word about its
+// operator is not believed, but it is enough to refuse.
 func refuseOwn(by tenant.Authority, u *User) error {
-	name := NameKey(u.Name)
 	switch by.Actor.Kind {
 	case audit.User:
 		if by.Session == "" {
 			return ErrOwnRegistration
 		}
-	case audit.Operator:
-		if NameKey(by.Actor.ID) == name || by.Actor.ID == string(u.ID) {
+	default:
+		if named(strings.TrimPrefix(by.Actor.ID, tenant.LocalPrefix), u) {
 			return ErrOwnRegistration
 		}
 	}
-	claimed := strings.TrimSpace(by.Claimed)
-	if claimed != "" && (NameKey(claimed) == name || claimed == string(u.ID)) {
+	if named(strings.TrimSpace(by.Claimed), u) {
 		return ErrOwnRegistration
 	}
 	return nil
+}
+
+// named reports whether text, which somebody is called by elsewhere, is u's name or id.
+func named(text string, u *User) bool {
+	return text != "" && (NameKey(text) == NameKey(u.Name) || text == string(u.ID))
 }
 
 // hide turns the refusal of a right for a relying party into unknown, so that a

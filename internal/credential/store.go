@@ -119,8 +119,9 @@ type CeremonyStore interface {
 	// ceremony.used or ceremony.expired; user.unknown or user.locked; credential.exists
 	// if the relying party knows the credential id, whoever's it is; credential.limit if
 	// the user has done.Most credentials at the relying party; session.unknown or
-	// session.registered if done.Session may not register. Of concurrent calls for one
-	// ceremony one succeeds.
+	// session.registered if done.Session may not register, and
+	// invitation.additional_needed if its user has a credential there and its invitation
+	// is not for an additional one. Of concurrent calls for one ceremony one succeeds.
 	CompleteRegistration(ctx context.Context, done Registered, e audit.Event) error
 
 	// CompleteAuthentication lets an open ceremony succeed, updates the credential that
@@ -244,8 +245,9 @@ type CredentialChange struct {
 
 // EnrolmentStore keeps invitations and browser sessions.
 type EnrolmentStore interface {
-	// Invite stores an open invitation and cancels the user's earlier open ones at the
-	// relying party. It returns user.unknown or user.locked, and
+	// Invite stores an open invitation, cancels the user's earlier open ones at the
+	// relying party, and ends the sessions of those that were spent, unless they have
+	// registered their credential. It returns user.unknown or user.locked, and
 	// invitation.additional_needed if the user has a credential there and i is not for
 	// an additional one.
 	Invite(ctx context.Context, i *Invitation, e audit.Event) error

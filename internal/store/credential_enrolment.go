@@ -24,12 +24,14 @@ func invitationDest(i *credential.Invitation) []any {
 }
 
 const sessionColumns = `s.id, s.tenant, s.relying_party, s.purpose, s.user_id, u.name, u.display_name, s.invitation, s.address,
-	s.created_ms, s.expires_ms, s.ended_ms, s.registered_ms, s.credential`
+	s.created_ms, s.expires_ms, s.ended_ms, s.registered_ms, s.credential,
+	EXISTS (SELECT 1 FROM invitation i WHERE i.id = s.invitation AND i.additional)`
 
 func sessionDest(s *credential.Session) []any {
 	return []any{
 		&s.ID, &s.Tenant, &s.RelyingParty, &s.Purpose, scanNull(&s.User), scanNull(&s.UserName), scanNull(&s.DisplayName),
 		&s.Invitation, &s.Address, scanMS(&s.Created), scanMS(&s.Expires), scanMS(&s.Ended), scanMS(&s.Registered), &s.Credential,
+		&s.Additional,
 	}
 }
 
@@ -43,6 +45,12 @@ func (db *DB) Invite(ctx context.Context, i *credential.Invitation, e audit.Even
 		const cancel = `UPDATE invitation SET state = 'cancelled', ended_ms = $3
 			WHERE user_id = $1 AND relying_party = $2 AND state = 'open'`
 		if _, err := q.Exec(ctx, cancel, i.User, i.RelyingParty, ms(i.Created)); err != nil {
+			return err
+		}
+		// Whoever spent the earlier one may be why there is a newer one.
+		const end = `UPDATE browser_session SET ended_ms = $3
+			WHERE user_id = $1 AND relying_party = $2 AND purpose = 'enrol' AND registered_ms = 0 AND ended_ms = 0`
+		if _, err := q.Exec(ctx, end, i.User, i.RelyingParty, ms(i.Created)); err != nil {
 			return err
 		}
 		const text = `INSERT INTO invitation (` + invitationColumns + `)
@@ -188,8 +196,11 @@ func markRegistered(ctx context.Context, q tx, done credential.Registered) error
 	const text = `UPDATE browser_session SET registered_ms = $3, credential = $4
 		WHERE id = $1 AND tenant = $2 AND purpose = 'enrol' AND registered_ms = 0 AND ended_ms = 0 AND expires_ms > $3`
 	n, err := q.Exec(ctx, text, done.Session, done.Credential.Tenant, ms(done.At), done.Credential.ID)
-	if err != nil || n == 1 {
+	if err != nil {
 		return err
+	}
+	if n == 1 {
+		return mayAdd(ctx, q, done)
 	}
 	var registered int64
 	err = q.QueryRow(ctx, `SELECT registered_ms FROM browser_session WHERE id = $1 AND tenant = $2 AND purpose = 'enrol'`,
@@ -199,6 +210,19 @@ func markRegistered(ctx context.Context, q tx, done credential.Registered) error
 		return credential.ErrSessionRegistered
 	case err == nil, errors.Is(err, sql.ErrNoRows):
 		return credential.ErrSessionUnknown
+	}
+	return err
+}
+
+// mayAdd judges whether the session's user may have the credential that is about to be
+// stored beside those they have. Their row is held.
+func mayAdd(ctx context.Context, q tx, done credential.Registered) error {
+	const text = `SELECT count(*) FROM credential c WHERE c.user_id = $1 AND c.relying_party = $2 AND NOT EXISTS (
+		SELECT 1 FROM browser_session s JOIN invitation i ON i.id = s.invitation WHERE s.id = $3 AND i.additional)`
+	var has int
+	err := q.QueryRow(ctx, text, done.Credential.User, done.Credential.RelyingParty, done.Session).Scan(&has)
+	if err == nil && has > 0 {
+		return credential.ErrAdditionalNeeded
 	}
 	return err
 }

@@ -70,12 +70,15 @@ func (c *Client) Authority(via, ref, address string) Authority {
 	}
 }
 
+// LocalPrefix begins the actor's id of a local operator.
+const LocalPrefix = "local:"
+
 // LocalOperator returns the authority of the person at the command line, who can
 // open the database and so may do everything in it.
 func LocalOperator(tenant, name string) Authority {
 	return Authority{
 		Tenant: tenant,
-		Actor:  audit.Actor{Kind: audit.Operator, ID: "local:" + name},
+		Actor:  audit.Actor{Kind: audit.Operator, ID: LocalPrefix + name},
 		Via:    "cli",
 		Scopes: []Scope{ScopeAdmin},
 	}

@@ -21,6 +21,7 @@ var credentialTests = []test{
 	{"deleting a credential", testDeleteCredential},
 	{"inviting", testInvite},
 	{"starting an enrolment", testStartEnrolment},
+	{"a newer invitation", testNewerInvitation},
 	{"sessions", testSessions},
 	{"purging", testPurge},
 	{"recording", testRecord},

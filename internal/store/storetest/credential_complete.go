@@ -73,7 +73,7 @@ func testCompleteRegistration(t *testing.T, db *store.DB) {
 	}
 
 	// A registration without attestation, by a browser.
-	s := hasSession(t, db, "s1", credential.Enrol, alice.ID)
+	s := hasEnrolment(t, db, "s1", alice, true)
 	bare := newCredential("k2", alice)
 	bare.Transports, bare.Warnings = nil, nil
 	done := registered(hasCeremony(t, db, "c2", credential.Registration), bare)
@@ -113,6 +113,7 @@ func testRegistrationRefused(t *testing.T, db *store.DB) {
 	hasCredential(t, db, "k1", bob)
 	c := hasCeremony(t, db, "c1", credential.Registration)
 	visit := hasSession(t, db, "s1", credential.Visit, "")
+	late := hasEnrolment(t, db, "s3", alice, false)
 	spent := hasSession(t, db, "s2", credential.Enrol, alice.ID)
 	other := registered(hasCeremony(t, db, "c2", credential.Registration), newCredential("k2", alice))
 	other.Session = spent.ID
@@ -133,6 +134,7 @@ func testRegistrationRefused(t *testing.T, db *store.DB) {
 		{"the limit", func(r *credential.Registered) { r.Most = 1 }, credential.ErrCredentialLimit},
 		{"no session", func(r *credential.Registered) { r.Session = "x" }, credential.ErrSessionUnknown},
 		{"a session that may not", func(r *credential.Registered) { r.Session = visit.ID }, credential.ErrSessionUnknown},
+		{"a session for a first one", func(r *credential.Registered) { r.Session = late.ID }, credential.ErrAdditionalNeeded},
 		{"a session that has", func(r *credential.Registered) { r.Session = spent.ID }, credential.ErrSessionRegistered},
 		{"no such user", func(r *credential.Registered) { r.Credential.User = "x" }, credential.ErrUserUnknown},
 	}

@@ -86,6 +86,42 @@ func hasSession(t testing.TB, db *store.DB, id string, purpose credential.Purpos
 	return s
 }
 
+// hasEnrolment opens a session by an invitation of the same name.
+func hasEnrolment(t testing.TB, db *store.DB, id string, u *credential.User, additional bool) *credential.Session {
+	t.Helper()
+	s := newSession(id, credential.Enrol, u.ID)
+	s.Invitation, s.Additional = hasInvitation(t, db, id, u, additional).ID, additional
+	check(t, db.StartEnrolment(t.Context(), s, event("acme", "invitation.spent")))
+	return s
+}
+
+// testNewerInvitation has a newer invitation end the sessions of older ones.
+func testNewerInvitation(t *testing.T, db *store.DB) {
+	alice := hasUser(t, db, "alice")
+	bob := hasUser(t, db, "bob")
+	hasEnrolment(t, db, "older", alice, false)
+	hasEnrolment(t, db, "bob's", bob, false)
+	hasSession(t, db, "signed in", credential.SignedIn, alice.ID)
+	registering := hasEnrolment(t, db, "registered", alice, false) // ends the session of the older one
+	r := registered(hasCeremony(t, db, "c1", credential.Registration), newCredential("k1", alice))
+	r.Session = registering.ID
+	check(t, db.CompleteRegistration(t.Context(), r, event("acme", "credential.registered")))
+	elsewhere := newInvitation("elsewhere", alice, false)
+	elsewhere.RelyingParty = "x.example"
+	check(t, db.Invite(t.Context(), elsewhere, event("acme", "invitation.created")))
+	hasEnrolment(t, db, "newest", alice, true)
+	for id, ended := range map[string]bool{"older": true, "registered": false, "newest": false, "bob's": false, "signed in": false} {
+		s, err := db.Session(t.Context(), id)
+		check(t, err)
+		if s.Ended.IsZero() == ended {
+			t.Errorf("%s: %+v", id, s)
+		}
+		if s.Additional != (id == "newest") {
+			t.Errorf("%s is for an additional one: %v", id, s.Additional)
+		}
+	}
+}
+
 func testStartEnrolment(t *testing.T, db *store.DB) {
 	ctx := t.Context()
 	alice := hasUser(t, db, "alice")
