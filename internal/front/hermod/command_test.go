@@ -266,6 +266,18 @@ func TestCallbacksGoToTheIssuer(t *testing.T) {
 	}
 }
 
+// What is no id of a command names none.
+func TestCommandID(t *testing.T) {
+	w := newWorld(t, settings{})
+	r := w.accepted("ping", ping(header(60, 60)))
+	for _, id := range []string{"1042", "0", "-1", "ping", "0" + r.CommandID, "+" + r.CommandID, r.CommandID + "0", strings.Repeat("9", 40)} {
+		for _, method := range []string{"GET", "DELETE"} {
+			want(t, w.do(call{method: method, path: "/command/" + id, header: asIDM}), http.StatusNotFound, "NO_SUCH_COMMAND")
+		}
+	}
+	w.wantOutcome(r.CommandID, "IN_PROGRESS", "")
+}
+
 func TestHealth(t *testing.T) {
 	w := newWorld(t, settings{})
 	if r := w.do(call{path: "/health"}); r.status != http.StatusOK || string(r.body) != `{"status":"UP"}`+"\n" {
@@ -285,13 +297,18 @@ func TestURIBaseMayBeEmpty(t *testing.T) {
 		front: func(c *hermod.Config) { c.URIBase = "" },
 		relay: func(c *relay.Config) { c.PublicURL = "https://msg.example.com/ms" },
 	})
+	var body struct{ Servers []struct{ URL string } }
 	send := func(method, path string) int {
 		r, err := http.NewRequestWithContext(t.Context(), method, w.server.URL+path, strings.NewReader("{}"))
 		check(t, err)
 		resp, err := w.server.Client().Do(r)
 		check(t, err)
-		check(t, resp.Body.Close())
+		defer resp.Body.Close()
+		_ = json.NewDecoder(resp.Body).Decode(&body)
 		return resp.StatusCode
+	}
+	if got := send("GET", "/openapi.json"); got != http.StatusOK || len(body.Servers) != 1 || body.Servers[0].URL != "/" {
+		t.Errorf("openapi: %d %v", got, body)
 	}
 	if got := send("POST", "/command/ping"); got != http.StatusUnauthorized {
 		t.Errorf("command: %d", got)

@@ -38,6 +38,8 @@ func TestRefusedCommands(t *testing.T) {
 		{"no command object", "ping", `{"commandHeader":{}}`, 400, "INVALID_COMMAND", "pingCommand"},
 		{"another command's object", "ping", `{"signCommand":{}}`, 400, "INVALID_COMMAND", "signCommand"},
 		{"both", "ping", `{"pingCommand":{},"signCommand":{}}`, 400, "INVALID_COMMAND", "signCommand"},
+		{"a member with a long name", "ping", `{"pingCommand":{},"` + strings.Repeat("ä", 40) + `":1}`, 400, "INVALID_COMMAND", strings.Repeat("ä", 32)},
+		{"a member cut in the middle of a letter", "ping", `{"pingCommand":{},"x` + strings.Repeat("ä", 40) + `":1}`, 400, "INVALID_COMMAND", "x" + strings.Repeat("ä", 31) + "\uFFFD"},
 		{"object is null", "ping", `{"pingCommand":null}`, 400, "INVALID_COMMAND", ""},
 		{"object is a list", "sign", `{"signCommand":[]}`, 400, "INVALID_COMMAND", ""},
 		{"nonce is a number", "ping", `{"pingCommand":{"nonce":5}}`, 400, "INVALID_COMMAND", "nonce"},

@@ -24,14 +24,11 @@ type header struct {
 func parseHeader(raw json.RawMessage) (relay.Header, error) {
 	var h header
 	if err := strictjson.Decode(raw, &h, strictjson.DisallowUnknown()); err != nil {
-		path, problem := "commandHeader", "is not valid"
-		if e, ok := errors.AsType[*strictjson.Error](err); ok {
-			problem = "is not valid: " + e.Detail
-			if e.Path != "" {
-				path = e.Path
-			}
+		bad := relay.ErrInvalidHeader.At("commandHeader")
+		if e, ok := errors.AsType[*strictjson.Error](err); ok && e.Path != "" {
+			bad = bad.At(e.Path)
 		}
-		return relay.Header{}, relay.ErrInvalidHeader.At(path).Saying("%s %s.", path, problem).Because(err)
+		return relay.Header{}, bad.Saying("The commandHeader is not valid: %s.", strings.TrimPrefix(err.Error(), "json: ")).Because(err)
 	}
 	lifespan, err := seconds("lifespan", h.Lifespan)
 	if err != nil {
@@ -90,12 +87,9 @@ func parseCommand(body []byte, kind relay.Kind) (relay.Command, error) {
 	return c, err
 }
 
-// notJSON says where a body is wrong. It quotes no value.
+// notJSON says where a body is wrong. What strictjson says of it quotes no value.
 func notJSON(err error) error {
-	if e, ok := errors.AsType[*strictjson.Error](err); ok {
-		return errInvalidJSON.Saying("The body is not a JSON object that can be taken: %s.", strings.TrimPrefix(e.Error(), "json: ")).Because(err)
-	}
-	return errInvalidJSON.Because(err)
+	return errInvalidJSON.Saying("The body is not a JSON object that can be taken: %s.", strings.TrimPrefix(err.Error(), "json: ")).Because(err)
 }
 
 // printable shortens a member's name for an error.
