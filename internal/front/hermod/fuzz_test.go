@@ -112,6 +112,9 @@ func FuzzDevice(f *testing.F) {
 		if strings.Contains(query, "wait") && !strings.HasSuffix(query, "wait=0") {
 			query = "wait=0" // there is no time to wait
 		}
+		if method == "" {
+			method = "GET" // no request comes without
+		}
 		_, token := link(t, r)
 		names := strings.NewReplacer("BOX", d.box, "MID", sent.message(), "TOKEN", token, "NONCE", "kX0b2oQyq1m0m1xJ5rV0Zw",
 			"IAT", strconv.FormatInt(w.clock().Unix(), 10))
