@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
-	"bestow.dev/internal/fault"
 	"bestow.dev/internal/wiring"
 )
 
@@ -54,9 +52,6 @@ func (c restoreCmd) Run(in *invocation) error {
 	cfg, err := in.load(nil)
 	if err != nil {
 		return err
-	}
-	if _, err := os.Stat(wiring.DatabaseFile(cfg)); err == nil {
-		return fault.New(fault.Conflict, "restore.exists", "There is a database already at "+wiring.DatabaseFile(cfg)+". Stop the server and move it away first.")
 	}
 	if err := wiring.Restore(in.ctx, cfg, c.File); err != nil {
 		return err

@@ -7,8 +7,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -116,11 +118,15 @@ func report(w io.Writer, err error) int {
 		return exitDone
 	}
 	f := fault.From(err)
-	switch f.Kind {
-	case fault.Internal:
+	_, ofFile := errors.AsType[*fs.PathError](err)
+	switch {
+	case ofFile && f.Kind == fault.Internal: // a file that is not there, or not ours
+		fmt.Fprintln(w, "bestow:", err)
+		return exitRefused
+	case f.Kind == fault.Internal:
 		fmt.Fprintln(w, "bestow:", err)
 		return exitInternal
-	case fault.Invalid:
+	case f.Kind == fault.Invalid:
 		fmt.Fprintln(w, "bestow:", f.Public)
 		return exitUsage
 	default:

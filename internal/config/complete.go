@@ -184,6 +184,9 @@ func (c *Config) completeHermod(h *Hermod, at func(*string)) error {
 			return fmt.Errorf("public-url: %w", err)
 		}
 		h.PublicURL = strings.TrimSuffix(h.PublicURL, "/")
+		if !strings.HasSuffix(h.PublicURL, "/ms") {
+			return errors.New("public-url: its path has to end in /ms, by which agents know a message box")
+		}
 	}
 	if h.Callback.Attempts < 1 || h.Callback.RetryDelay < 0 {
 		return errors.New("callback: attempts begin at 1 and retry-delay at 0")

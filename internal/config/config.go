@@ -133,6 +133,12 @@ type HermodClient struct {
 	AcceptUnsigned        bool   `koanf:"accept-unsigned"`
 	MatchCode             bool   `koanf:"match-code"`
 
+	// A section of Smart ID Messaging may hold these. Remote content is not fetched in
+	// this version, and the start says so.
+	ContentProviderURL           string `koanf:"content-provider-url"`
+	ContentProviderBasicAuth     string `koanf:"content-provider-basic-auth"`
+	ContentProviderBasicAuthFile string `koanf:"content-provider-basic-auth-file"`
+
 	Keys           []string `koanf:"-"` // what Key and KeyFile hold
 	AttestationSet []byte   `koanf:"-"` // what AttestationKeys holds
 }

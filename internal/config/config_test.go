@@ -61,6 +61,7 @@ fronts:
         callbackUrl: http://localhost:1/x/
         callbackBasicAuth: "u:p"
         group: smartid
+        contentProviderUrl: https://content.example.com
   conformance: { enabled: false }
 `
 
@@ -115,6 +116,7 @@ func TestRefused(t *testing.T) {
 		{"zero attempts", "retryDelay: 5", "attempts: 0", "callback"},
 		{"half a certificate", "cert-file: c.pem, ", "", "tls"},
 		{"other database", `database: ""`, `database: "mysql://u:secret@h/d"`, "database"},
+		{"public-url of no box", "uri-base: \"\"", "public-url: https://msg.example.com/x", "fronts.hermod.public-url"},
 		{"absent front", "conformance: { enabled: false }", "nevis: { tenant: acme }", "fronts.nevis"},
 		{"callback with user", "http://localhost:1/x/", "http://u:p@localhost:1/x/", "callback-url"},
 	}
@@ -137,6 +139,13 @@ func TestRefused(t *testing.T) {
 				t.Errorf("the error quotes a secret: %v", err)
 			}
 		})
+	}
+}
+
+func TestListInEnvironment(t *testing.T) {
+	c, err := Load(Sources{Environ: []string{"BESTOW_TRUSTED_PROXIES=10.0.0.0/8,::1", "BESTOW_TEST_POSTGRES_FSYNC=on"}})
+	if err != nil || len(c.TrustedProxies) != 2 {
+		t.Errorf("proxies %v, error %v", c, err)
 	}
 }
 

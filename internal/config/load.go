@@ -31,8 +31,11 @@ type Sources struct {
 const EnvPrefix = "BESTOW_"
 
 // notConfiguration are names of the environment that begin like ours and mean
-// something else: BESTOW_CONFIG names the file, the others steer tests.
-var notConfiguration = []string{"BESTOW_CONFIG", "BESTOW_TEST_POSTGRES", "BESTOW_VECTORS"}
+// something else: the file itself, and where tests find vectors.
+var notConfiguration = []string{"BESTOW_CONFIG", "BESTOW_VECTORS"}
+
+// testPrefix begins the names that steer tests.
+const testPrefix = EnvPrefix + "TEST_"
 
 // Load reads and checks a configuration. Every error names the key's path.
 func Load(from Sources) (*Config, error) {
@@ -86,7 +89,7 @@ func loadEnvironment(k *koanf.Koanf, environ []string) error {
 		Prefix:      EnvPrefix,
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
-			if slices.Contains(notConfiguration, name) {
+			if slices.Contains(notConfiguration, name) || strings.HasPrefix(name, testPrefix) {
 				return "", nil
 			}
 			path := strings.ToLower(strings.TrimPrefix(name, EnvPrefix))
@@ -107,7 +110,7 @@ func decode(k *koanf.Koanf, base string) (*Config, error) {
 			DecodeHook: mapstructure.ComposeDecodeHookFunc(
 				mapstructure.StringToTimeDurationHookFunc(),
 				onlyDurationStrings,
-				mapstructure.StringToSliceHookFunc(","),
+				splitList,
 				parsePrefix,
 			),
 		},
@@ -129,7 +132,19 @@ func describe(err error) error {
 	text := err.Error()
 	text = strings.ReplaceAll(text, "'' has invalid keys:", "unknown keys:")
 	text = strings.ReplaceAll(text, "has invalid keys:", "has unknown keys:")
-	return fmt.Errorf("configuration: %s", strings.TrimSpace(text))
+	return errors.New(strings.TrimSpace(text))
+}
+
+// splitList takes a list apart that the environment can only give as one text.
+func splitList(_, to reflect.Type, value any) (any, error) {
+	text, ok := value.(string)
+	if !ok || to.Kind() != reflect.Slice || to.Elem().Kind() == reflect.Uint8 {
+		return value, nil
+	}
+	if text == "" {
+		return []string{}, nil
+	}
+	return strings.Split(text, ","), nil
 }
 
 // parsePrefix reads a network, or a single address as a network of one.

@@ -43,7 +43,9 @@ func Handler(next http.Handler, o Options) http.Handler {
 		h.Set("X-Request-Id", id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		if !isLocal(r.Host) {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 
 		started := time.Now()
 		defer func() {
@@ -65,6 +67,19 @@ func Handler(next http.Handler, o Options) http.Handler {
 		}()
 		next.ServeHTTP(out, r)
 	})
+}
+
+// isLocal reports whether host means the browser's own machine. What a browser is
+// told there would hold for every other program on it.
+func isLocal(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && a.IsLoopback()
 }
 
 // routeOf returns the pattern that r matched, without its method.

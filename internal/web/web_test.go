@@ -81,6 +81,20 @@ func TestHandlerLogsThePatternAndNotThePath(t *testing.T) {
 	}
 }
 
+func TestStrictTransportIsNotForLocalhost(t *testing.T) {
+	for host, want := range map[string]bool{
+		"id.example.com": true, "id.example.com:8443": true, "localhost": false, "localhost:8443": false,
+		"127.0.0.1:8443": false, "[::1]:8443": false, "[::1]": false, "a.localhost": false,
+	} {
+		r := httptest.NewRequest("GET", "/things/1", nil)
+		r.Host = host
+		resp, _ := serve(t, func(http.ResponseWriter, *http.Request) {}, r)
+		if got := resp.Header.Get("Strict-Transport-Security") != ""; got != want {
+			t.Errorf("%s: %v, want %v", host, got, want)
+		}
+	}
+}
+
 func TestHandlerTurnsAPanicInto500(t *testing.T) {
 	resp, log := serve(t, func(http.ResponseWriter, *http.Request) { panic("boom") }, httptest.NewRequest("GET", "/things/1", nil))
 	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(log, "boom") || !strings.Contains(log, "status=500") {

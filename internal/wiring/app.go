@@ -107,6 +107,13 @@ func (a *App) openRelay(publicURL string) error {
 	if a.clients, err = relay.NewClients(clients...); err != nil {
 		return fmt.Errorf("fronts.hermod.allowed-clients: %w", err)
 	}
+	if h := a.config.Fronts.Hermod; h != nil {
+		for _, c := range h.AllowedClients {
+			if c.ContentProviderURL != "" {
+				a.log.Warn("content providers are not part of this version; commands that name remote content reach the device as they are", "client", c.ClientID)
+			}
+		}
+	}
 	caller, err := outbound.New(outbound.Config{CAFile: a.config.TLS.CAFile, Log: a.log})
 	if err != nil {
 		return fmt.Errorf("tls.ca-file: %w", err)
@@ -130,6 +137,11 @@ func (a *App) openRelay(publicURL string) error {
 // Reload takes the relay's clients from a configuration that was read again. All
 // else needs a restart. If they are not good, the old ones stay.
 func (a *App) Reload(again *config.Config) error {
+	before, after := a.config.Fronts.Hermod, again.Fronts.Hermod
+	if (before == nil) != (after == nil) || after != nil && before.Tenant != after.Tenant {
+		// The door goes on serving the tenant it was opened for.
+		return errors.New("fronts.hermod: to add it, remove it or change its tenant takes a restart")
+	}
 	clients, err := relayClients(again)
 	if err != nil {
 		return err

@@ -40,10 +40,16 @@ func Backup(ctx context.Context, cfg *config.Config, path string) (size int64, e
 
 // Restore puts a backup where there is no database yet. It is checked before it gets
 // its name, so that an interrupted or refused restore leaves nothing behind. Errors:
-// backup.postgres, restore.damaged.
+// backup.postgres, restore.exists, restore.damaged.
 func Restore(ctx context.Context, cfg *config.Config, path string) error {
 	if cfg.Database != "" {
 		return errNotHere
+	}
+	// A log that was left behind would be played into the restored database.
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if _, err := os.Lstat(DatabaseFile(cfg) + suffix); err == nil {
+			return fault.New(fault.Conflict, "restore.exists", "There is "+DatabaseFile(cfg)+suffix+" already. Stop the server and move bestow.db, bestow.db-wal and bestow.db-shm away first.")
+		}
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return err
