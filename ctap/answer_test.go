@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 )
 
@@ -215,6 +216,10 @@ func TestAuthDataIsHeldAgainstTheQuestion(t *testing.T) {
 	flip := func(i int) []byte { b := bytes.Clone(good); b[i] ^= 0xFF; return b }
 	long := bytes.Clone(good)
 	long[37+16], long[37+17] = 0xFF, 0xFF
+	withID := func(n int) []byte {
+		data := slices.Concat(good[:53], []byte{byte(n >> 8), byte(n)}, make([]byte, n), good[57:])
+		return data
+	}
 	noAlg := goodKey()
 	delete(noAlg, 3)
 	tests := []struct {
@@ -229,6 +234,9 @@ func TestAuthDataIsHeldAgainstTheQuestion(t *testing.T) {
 		{"cut off in the key", good[:len(good)-1], false},
 		{"cut off before the id", good[:50], false},
 		{"id longer than the data", long, false},
+		{"id of 1023 bytes", withID(1023), true},
+		{"id of 1024 bytes", withID(1024), false},
+		{"id of no bytes", withID(0), false},
 		{"bytes after", append(bytes.Clone(good), 0), false},
 		{"attested data that is not announced", append(testAuthData(t, 5, nil), good[37:]...), false},
 		{"extensions that are not there", func() []byte { b := bytes.Clone(good); b[32] |= 0x80; return b }(), false},

@@ -356,7 +356,7 @@ func TestWrongPINs(t *testing.T) {
 	if !errors.Is(err, ctap.StatusPINAuthBlocked) {
 		t.Errorf("third: %v", err)
 	}
-	_, err = d.MakeCredential(t.Context(), params(), answers(goodPIN))
+	_, err = d.MakeCredential(t.Context(), params(), answers()) // nobody is asked in vain
 	if !errors.Is(err, ctap.StatusPINAuthBlocked) {
 		t.Errorf("before it is taken out: %v", err)
 	}

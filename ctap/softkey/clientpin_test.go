@@ -110,6 +110,14 @@ func TestClientPINChecks(t *testing.T) {
 			return r
 		}
 	}
+	cut := func(b *bench, proto protocol) request { // no whole block, with a good param
+		pf := b.platform(proto)
+		sealed := pf.encrypt(padded(plain))[1:]
+		return request{
+			1: cborInt(int64(proto)), 2: cborInt(subSetPIN), 3: pf.public,
+			4: cborBytes(proto.mac(pf.macKey, sealed)), 5: cborBytes(sealed),
+		}
+	}
 	bare := func(members request) build { return func(*bench, protocol) request { return members } }
 
 	tests := []struct {
@@ -135,6 +143,7 @@ func TestClientPINChecks(t *testing.T) {
 		{"setPIN: there is one, before the key is looked at", true, with(set(padded(plain)), 3, offCurve), ctap.StatusPINAuthInvalid},
 		{"setPIN: point off the curve", false, with(set(padded(plain)), 3, offCurve), ctap.StatusInvalidParameter},
 		{"setPIN: wrong param", false, with(set(padded(plain)), 4, cborBytes(make([]byte, 32))), ctap.StatusPINAuthInvalid},
+		{"setPIN: does not decrypt", false, cut, ctap.StatusPINAuthInvalid},
 		{"setPIN: 48 bytes", false, set(padded(plain)[:48]), ctap.StatusInvalidParameter},
 		{"setPIN: 80 bytes", false, set(make([]byte, 80)), ctap.StatusInvalidParameter},
 		{"setPIN: three code points", false, set(padded("äöü")), ctap.StatusPINPolicyViolation},
@@ -416,6 +425,8 @@ func TestForcedPINChange(t *testing.T) {
 	b.reopen()
 	got, _ := b.do(ctap.CommandClientPIN, b.tokenRequest(2, goodPIN))
 	wantStatus(t, "token", got, ctap.StatusPINInvalid)
+	got, _ = b.do(ctap.CommandClientPIN, b.plainTokenRequest(2, goodPIN))
+	wantStatus(t, "token without permissions", got, ctap.StatusPINInvalid)
 	if left, _ := b.retries(); left != 8 {
 		t.Errorf("%d left: the PIN was right", left)
 	}

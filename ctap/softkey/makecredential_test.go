@@ -186,6 +186,12 @@ func TestTokenServesOneCeremony(t *testing.T) {
 		wantStatus(t, "second", status, ctap.StatusPINAuthInvalid)
 		status, _ = b.do(ctap.CommandGetAssertion, goodAssertion().authorise(ctap.CommandGetAssertion, proto, token))
 		wantStatus(t, "assertion", status, ctap.StatusPINAuthInvalid)
+
+		use := goodAssertion().authorise(ctap.CommandGetAssertion, proto, b.token(proto, both))
+		status, _ = b.do(ctap.CommandGetAssertion, use)
+		wantStatus(t, "first assertion", status, ctap.StatusOK)
+		status, _ = b.do(ctap.CommandGetAssertion, use)
+		wantStatus(t, "second assertion", status, ctap.StatusPINAuthInvalid)
 	}
 }
 

@@ -105,8 +105,10 @@ func TestDefaultCost(t *testing.T) {
 	if got, want := (Cost{}).orDefault(), (Cost{Passes: 3, MemoryKiB: 65536, Lanes: 4}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	if err := (Cost{}).orDefault().check(); err != nil {
-		t.Error(err)
+	for _, good := range []Cost{(Cost{}).orDefault(), {1, 8, 1}, {maxPasses, maxMemoryKiB, maxLanes}} {
+		if err := good.check(); err != nil {
+			t.Errorf("%+v: %v", good, err)
+		}
 	}
 }
 
@@ -115,17 +117,22 @@ func TestStateIsChecked(t *testing.T) {
 	good.setPIN(goodPIN)
 	good.create(resident)
 	tests := map[string]func(*state){
-		"wrap key":          func(s *state) { s.WrapKey = s.WrapKey[1:] },
-		"hmac key":          func(s *state) { s.HMACKey = nil },
-		"retries too high":  func(s *state) { s.PINRetries = 9 },
-		"retries below 0":   func(s *state) { s.PINRetries = -1 },
-		"PIN hash":          func(s *state) { s.PIN = &pin{Hash: []byte("x"), CodePoints: 4} },
-		"credential id":     func(s *state) { s.Credentials[0].ID = []byte("x") },
-		"credential key":    func(s *state) { s.Credentials[0].Private = make([]byte, 32) },
-		"credential level":  func(s *state) { s.Credentials[0].Protection = 0 },
-		"attestation key":   func(s *state) { s.Attestation.BatchKey = nil },
-		"attestation root":  func(s *state) { s.Attestation.RootCert = []byte{1} },
-		"unknown algorithm": func(s *state) { s.Credentials[0].Algorithm = -999 },
+		"wrap key":         func(s *state) { s.WrapKey = s.WrapKey[1:] },
+		"hmac key":         func(s *state) { s.HMACKey = nil },
+		"retries too high": func(s *state) { s.PINRetries = 9 },
+		"retries below 0":  func(s *state) { s.PINRetries = -1 },
+		"PIN hash":         func(s *state) { s.PIN = &pin{Hash: []byte("x"), CodePoints: 4} },
+		"credential id":    func(s *state) { s.Credentials[0].ID = []byte("x") },
+		"credential key":   func(s *state) { s.Credentials[0].Private = make([]byte, 32) },
+		"credential level": func(s *state) { s.Credentials[0].Protection = 0 },
+		"seed of wrong length": func(s *state) {
+			s.Credentials[0].Algorithm, s.Credentials[0].Private = EdDSA, make([]byte, 31)
+		},
+		"primes of wrong length": func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = RS256, make([]byte, 255) },
+		"primes that are none":   func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = RS256, make([]byte, 256) },
+		"attestation key":        func(s *state) { s.Attestation.BatchKey = nil },
+		"attestation root":       func(s *state) { s.Attestation.RootCert = []byte{1} },
+		"unknown algorithm":      func(s *state) { s.Credentials[0].Algorithm = -999 },
 	}
 	for name, spoil := range tests {
 		s := good.state.copy()
