@@ -31,13 +31,18 @@ type Server struct {
 	// start, so that people have to trust it anew.
 	NewAuthority bool
 
-	doors   *http.Server
-	watch   *http.Server // nil without metrics listener
-	ready   atomic.Bool
-	stop    context.CancelFunc // ends long polls and background work
-	work    sync.WaitGroup
-	failed  chan error
-	stopped sync.Once
+	doors *http.Server
+	watch *http.Server // nil without metrics listener
+	ready atomic.Bool
+
+	draining context.Context    // long polls and background work last until it ends
+	drain    context.CancelFunc // ends draining
+	cut      context.CancelFunc // ends what every request's context is made of
+
+	work     sync.WaitGroup
+	failed   chan error
+	stopping sync.Once
+	stopped  error // how it ended
 }
 
 // Limits of a connection. A body has to arrive within readTimeout; an answer may take
@@ -68,44 +73,47 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, 
 
 func start(ctx context.Context, cfg *config.Config, log *slog.Logger, listener net.Listener) (_ *Server, err error) {
 	s := &Server{URL: publicURL(cfg, listener), failed: make(chan error, 3)}
-	certificate, err := s.certificate(cfg)
+	certificate, err := s.certificate(cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	if s.App, err = Open(ctx, cfg, Options{Log: log, URL: s.URL}); err != nil {
 		return nil, err
 	}
+	serving, cut := context.WithCancel(context.Background())
+	s.draining, s.drain = context.WithCancel(context.Background())
+	s.cut = cut
 	defer func() {
 		if err != nil {
+			s.drain()
+			s.cut()
 			err = errors.Join(err, s.App.Close())
 		}
 	}()
 
-	var base context.Context
-	base, s.stop = context.WithCancel(context.Background())
 	m := newMetrics(s.DB.Ping)
 	mux := http.NewServeMux()
 	s.health(mux)
 	if err := s.mountDoors(mux); err != nil {
 		return nil, err
 	}
+	doors := web.Handler(mux, web.Options{Log: log, TrustedProxies: cfg.TrustedProxies, Observe: m.observe})
 	s.doors = &http.Server{
-		Handler: m.count(web.Handler(mux, web.Options{
-			Log: log, TrustedProxies: cfg.TrustedProxies, Observe: m.observe,
-		})),
+		Handler:           m.count(s.endLongPolls(doors)),
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate},
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		BaseContext:       func(net.Listener) context.Context { return base },
+		BaseContext:       func(net.Listener) context.Context { return serving },
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	// The last thing that can fail. Nothing runs before it.
 	if err := s.serveMetrics(cfg, m); err != nil {
 		return nil, err
 	}
-	s.background(base)
+	s.background(s.draining)
 	s.work.Go(func() {
 		if err := s.doors.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("serve: %w", err)
@@ -113,6 +121,20 @@ func start(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 	})
 	s.ready.Store(true)
 	return s, nil
+}
+
+// endLongPolls has requests that ask to wait answered as soon as the server drains.
+// All others, which may be changing something, are left to finish.
+func (s *Server) endLongPolls(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Query().Has("wait") {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			defer context.AfterFunc(s.draining, cancel)()
+			r = r.WithContext(ctx)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // background runs what works beside the doors: the relay's deadlines and callbacks,
@@ -186,26 +208,36 @@ func (s *Server) Wait(ctx context.Context) error {
 }
 
 // Shutdown stops taking work, lets requests that were begun finish until ctx is done,
-// and closes the database last, so that whatever was acknowledged is stored.
-func (s *Server) Shutdown(ctx context.Context) (err error) {
-	s.stopped.Do(func() {
+// and closes the database last, so that whatever was acknowledged is stored. Work
+// beside the doors ends by itself, within ten seconds. To call it again, or from
+// several places at once, is no fault: all are told how it ended.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopping.Do(func() {
 		s.ready.Store(false)
-		s.stop() // long polls answer at once and empty; work already in the store is not cut off
-		err = s.doors.Shutdown(ctx)
-		if s.watch != nil {
-			err = errors.Join(err, s.watch.Shutdown(ctx))
+		s.drain()
+		err := s.doors.Shutdown(ctx)
+		if err != nil { // the time is over: who is still at it is cut off
+			err = errors.Join(err, s.doors.Close())
+		}
+		s.cut()
+		if s.watch != nil { // it has said until now that the server is not ready
+			err = errors.Join(err, s.watch.Close())
 		}
 		s.work.Wait()
-		err = errors.Join(err, s.App.Close())
+		s.stopped = errors.Join(err, s.App.Close())
 	})
-	return err
+	return s.stopped
 }
 
 // certificate returns what answers the TLS handshake. A certificate of the operator's
 // own is read again when its file changes, so that renewing it needs no restart.
-func (s *Server) certificate(cfg *config.Config) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+func (s *Server) certificate(cfg *config.Config, log *slog.Logger) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
 	if cfg.TLS.CertFile != "" {
-		return newFileCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile)
+		f, err := newFileCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, time.Now, log)
+		if err != nil {
+			return nil, err
+		}
+		return f.get, nil
 	}
 	u, err := url.Parse(s.URL)
 	if err != nil {
