@@ -32,13 +32,17 @@ const (
 // Algorithms that have a name here so that refusals and logs can say it. They are not
 // supported.
 const (
-	ES256K  Algorithm = -47    // ECDSA on secp256k1
-	MLDSA44 Algorithm = -48    // ML-DSA-44
-	MLDSA65 Algorithm = -49    // ML-DSA-65
-	MLDSA87 Algorithm = -50    // ML-DSA-87
-	Ed448   Algorithm = -53    // EdDSA on Ed448
-	RS1     Algorithm = -65535 // RSASSA-PKCS1-v1_5 with SHA-1
+	ES256K  Algorithm = -47 // ECDSA on secp256k1
+	MLDSA44 Algorithm = -48 // ML-DSA-44
+	MLDSA65 Algorithm = -49 // ML-DSA-65
+	MLDSA87 Algorithm = -50 // ML-DSA-87
+	Ed448   Algorithm = -53 // EdDSA on Ed448
 )
+
+// RS1 is RSASSA-PKCS1-v1_5 with SHA-1, which old TPMs attest with. It is not
+// supported: no credential key may have it. [VerifySignatureAllowingSHA1] alone
+// verifies it.
+const RS1 Algorithm = -65535
 
 // scheme is what the package knows of an algorithm. To support one more, give it a
 // row with a family in schemes; to support another sort of key, write its family.
@@ -48,6 +52,7 @@ type scheme struct {
 	family *family     // sort of key; nil: the algorithm has a name and no more
 	curve  *curve      // for the families ec2 and okp
 	hash   crypto.Hash // 0: the message is signed as it is
+	legacy bool        // for VerifySignatureAllowingSHA1 alone, and for no credential key
 	verify func(s *scheme, public crypto.PublicKey, message, signature []byte) bool
 }
 
@@ -86,7 +91,8 @@ var schemes = map[Algorithm]*scheme{
 	MLDSA65: {name: "ML-DSA-65"},
 	MLDSA87: {name: "ML-DSA-87"},
 	Ed448:   {name: "Ed448"},
-	RS1:     {name: "RS1"},
+
+	RS1: {name: "RS1", family: &rsaKeys, hash: crypto.SHA1, legacy: true, verify: verifyPKCS1v15},
 }
 
 // String returns the registered name, such as "ES256", or the number in parentheses
@@ -98,10 +104,11 @@ func (a Algorithm) String() string {
 	return fmt.Sprintf("algorithm(%d)", int32(a))
 }
 
-// Supported reports whether the package verifies signatures of a.
+// Supported reports whether the package verifies signatures of a, other than on
+// request for the sake of old statements.
 func (a Algorithm) Supported() bool {
-	s, ok := schemes[a]
-	return ok && s.family != nil
+	_, err := lookup(a)
+	return err == nil
 }
 
 // Canonical maps a fully specified algorithm to the one it equals inside WebAuthn:
@@ -115,7 +122,7 @@ func (a Algorithm) Canonical() Algorithm {
 }
 
 // Hash returns the hash function that is applied to the message; 0 where there is
-// none, as with EdDSA, or where a is not supported.
+// none, as with EdDSA, or where the package does not verify a at all.
 func (a Algorithm) Hash() crypto.Hash {
 	if s, ok := schemes[a]; ok {
 		return s.hash
@@ -126,7 +133,7 @@ func (a Algorithm) Hash() crypto.Hash {
 // lookup returns the scheme of a supported algorithm.
 func lookup(a Algorithm) (*scheme, *KeyError) {
 	s, ok := schemes[a]
-	if !ok || s.family == nil {
+	if !ok || s.family == nil || s.legacy {
 		return nil, refuse(KeyUnsupported, "algorithm %s (%d) is not supported", a, int32(a))
 	}
 	return s, nil

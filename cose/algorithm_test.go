@@ -41,7 +41,7 @@ func TestAlgorithm(t *testing.T) {
 		{-257, "RS256", true, -257, crypto.SHA256},
 		{-258, "RS384", true, -258, crypto.SHA384},
 		{-259, "RS512", true, -259, crypto.SHA512},
-		{-65535, "RS1", false, -65535, 0},
+		{-65535, "RS1", false, -65535, crypto.SHA1},
 		{0, "algorithm(0)", false, 0, 0},
 		{-1000, "algorithm(-1000)", false, -1000, 0},
 	}

@@ -1,9 +1,12 @@
 package cose_test
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
 	"encoding/asn1"
 	"errors"
 	"math/big"
@@ -92,5 +95,40 @@ func TestEdDSAIsNotMalleable(t *testing.T) {
 	slices.Reverse(more)
 	if err := key.Verify(message, append(signature[:32:32], more...)); !errors.Is(err, cose.ErrSignature) {
 		t.Errorf("S + L: %v, want ErrSignature", err)
+	}
+}
+
+// RS1 verifies where it is asked for by name, and nowhere else.
+func TestSHA1IsForCertificatesOnly(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := []byte("message")
+	digest := sha1.Sum(message)
+	signature, err := rsa.SignPKCS1v15(rand.Reader, private, crypto.SHA1, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cose.VerifySignatureAllowingSHA1(cose.RS1, &private.PublicKey, message, signature); err != nil {
+		t.Errorf("allowed: %v", err)
+	}
+	if err := cose.VerifySignatureAllowingSHA1(cose.RS1, &private.PublicKey, []byte("another"), signature); !errors.Is(err, cose.ErrSignature) {
+		t.Errorf("another message: %v, want ErrSignature", err)
+	}
+	if err := cose.VerifySignatureAllowingSHA1(cose.RS256, &private.PublicKey, message, signature); !errors.Is(err, cose.ErrSignature) {
+		t.Errorf("as RS256: %v, want ErrSignature", err)
+	}
+	refused := map[string]error{
+		"VerifySignature":            cose.VerifySignature(cose.RS1, &private.PublicKey, message, signature),
+		"weak key":                   cose.VerifySignatureAllowingSHA1(cose.RS1, &rsa.PublicKey{N: big.NewInt(15), E: 3}, message, signature),
+		"key of another type":        cose.VerifySignatureAllowingSHA1(cose.RS1, ed25519.PublicKey{}, message, signature),
+		"algorithm without a scheme": cose.VerifySignatureAllowingSHA1(cose.Ed448, &private.PublicKey, message, signature),
+	}
+	_, refused["NewKey"] = cose.NewKey(cose.RS1, &private.PublicKey)
+	for name, err := range refused {
+		if _, ok := errors.AsType[*cose.KeyError](err); !ok {
+			t.Errorf("%s: %v, want a KeyError", name, err)
+		}
 	}
 }

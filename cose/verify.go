@@ -2,6 +2,7 @@ package cose
 
 import (
 	"crypto"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 )
@@ -26,6 +27,21 @@ func VerifySignature(alg Algorithm, public crypto.PublicKey, message, signature 
 	if err != nil {
 		return err
 	}
+	return verifyWith(s, public, message, signature)
+}
+
+// VerifySignatureAllowingSHA1 is [VerifySignature], but takes [RS1] as well. SHA-1
+// does not resist collisions: who calls this has a policy that says why it may. It is
+// meant for statements of old TPMs, and never for what a user signs.
+func VerifySignatureAllowingSHA1(alg Algorithm, public crypto.PublicKey, message, signature []byte) error {
+	if s, ok := schemes[alg]; ok && s.legacy {
+		return verifyWith(s, public, message, signature)
+	}
+	return VerifySignature(alg, public, message, signature)
+}
+
+// verifyWith verifies a signature under a bare key.
+func verifyWith(s *scheme, public crypto.PublicKey, message, signature []byte) error {
 	if err := s.family.check(s, public); err != nil {
 		return err
 	}
@@ -42,6 +58,9 @@ const maxDigest = sha512.Size
 // [crypto.Hash.New] would.
 func digest(b []byte, h crypto.Hash, message []byte) []byte {
 	switch h {
+	case crypto.SHA1:
+		sum := sha1.Sum(message)
+		return append(b, sum[:]...)
 	case crypto.SHA256:
 		sum := sha256.Sum256(message)
 		return append(b, sum[:]...)
