@@ -3,6 +3,7 @@ package webauthn
 import (
 	"crypto/sha256"
 	"crypto/x509"
+	"slices"
 
 	"bestow.dev/cose"
 	"bestow.dev/internal/strictcbor"
@@ -28,12 +29,29 @@ type Attestation struct {
 	// Type is what the statement conveys.
 	Type AttestationType
 	// Certificates is the x5c of the statement as received, the attestation
-	// certificate first; nil with types none and self.
+	// certificate first; nil with types none and self. With format compound it is
+	// that of the part which Type is taken from.
 	Certificates []*x509.Certificate
 	// AAGUID is the model that the authenticator data names.
 	AAGUID AAGUID
-	// ProvesModel says that the attestation's signature covers the AAGUID.
+	// ProvesModel says that who attested answers for the AAGUID; with format
+	// compound, that one of the parts does. It is false where no signature covers it,
+	// as with fido-u2f, and where any app on the device may have named it, as with
+	// android-key and android-safetynet.
 	ProvesModel bool
+	// Parts are the statements of format compound, in their order, none of which is
+	// compound itself; nil with every other format.
+	Parts []*Attestation
+
+	reserved policyReserve // nil if there is none
+}
+
+// policyReserve is what a format's procedure leaves for the policy to decide, beside
+// the trust in certificates: the same statement may be good at one time and under one
+// policy, and not under another.
+type policyReserve interface {
+	// judge returns what was let pass, or the refusal.
+	judge(policy TrustPolicy) ([]Warning, error)
 }
 
 // attestedInput is what a format's procedure is given beside the statement (§6.5.2).
@@ -58,6 +76,8 @@ type statement struct {
 	kind         AttestationType
 	certificates []*x509.Certificate
 	provesModel  bool
+	parts        []*Attestation
+	reserved     policyReserve
 }
 
 // formatVerifier runs the verification procedure of one statement format.
@@ -73,10 +93,40 @@ func formatVerifierFor(format string) formatVerifier {
 		return verifyPacked
 	case "fido-u2f":
 		return verifyFIDOU2F
+	case "compound":
+		return verifyCompound
 	}
 	return nil
 }
 
+// verifyStatement runs the procedure of a statement's format.
+func verifyStatement(format string, attStmt strictcbor.Item, in *attestedInput) (*Attestation, error) {
+	// Step 21: the format is compared byte for byte.
+	verify := formatVerifierFor(format)
+	if verify == nil {
+		detail := "attestation statement format %q is not known"
+		if slices.Contains(registeredFormats, format) {
+			detail = "this version does not verify attestation statements of format %q"
+		}
+		return nil, refuse(ReasonAttestationFormatUnknown, "7.1/21", detail, format)
+	}
+
+	// Step 22: its procedure accepts the statement.
+	found, err := verify(attStmt, in)
+	if err != nil {
+		return nil, err
+	}
+	return &Attestation{
+		Format:       format,
+		Type:         found.kind,
+		Certificates: found.certificates,
+		AAGUID:       in.authData.Attested.AAGUID,
+		ProvesModel:  found.provesModel,
+		Parts:        found.parts,
+		reserved:     found.reserved,
+	}, nil
+}
+
 // registeredFormats are the identifiers that Level 3 defines and that
 // formatVerifierFor does not know.
-var registeredFormats = []string{"tpm", "android-key", "android-safetynet", "apple", "compound"}
+var registeredFormats = []string{"tpm", "android-key", "android-safetynet", "apple"}

@@ -184,6 +184,12 @@ const (
 	WarningTrustNotRequired Warning = "attestation_trust_not_required"
 	// WarningSHA1Chain: a certificate of the path is signed with SHA-1.
 	WarningSHA1Chain Warning = "sha1_chain"
+	// WarningPartUntrusted: of a compound attestation, one part is trusted and another
+	// reaches no acceptable anchor.
+	WarningPartUntrusted Warning = "attestation_part_untrusted"
+	// WarningAndroidKeyAuthorizations: an Android key description does not say that
+	// the key was made on the device, or not that it is for signing.
+	WarningAndroidKeyAuthorizations Warning = "android_key_authorizations_absent"
 	// WarningSignCount: the signature counter did not grow.
 	WarningSignCount Warning = "sign_count"
 )

@@ -140,7 +140,12 @@ func VerifyRegistration(exp RegistrationExpectation, resp *RegistrationResponse)
 	}
 
 	// Steps 21 and 22: the statement is of a known format, and correct.
-	att, err := verifyAttestation(resp, key)
+	att, err := verifyStatement(resp.Format, resp.statement, &attestedInput{
+		authData:       authData,
+		rawAuthData:    resp.rawAuthData,
+		clientDataHash: sha256.Sum256(resp.ClientDataJSON),
+		key:            key,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -175,37 +180,6 @@ func registeredKey(offered []cose.Algorithm, attested *AttestedCredential) (*cos
 		return nil, refuse(ReasonAlgorithmNotOffered, "7.1/20", "algorithm %d was not offered", key.Algorithm())
 	}
 	return key, nil
-}
-
-// verifyAttestation runs the procedure of the statement's format.
-func verifyAttestation(resp *RegistrationResponse, key *cose.Key) (*Attestation, error) {
-	// Step 21: the format is compared byte for byte.
-	verify := formatVerifierFor(resp.Format)
-	if verify == nil {
-		detail := "attestation statement format %q is not known"
-		if slices.Contains(registeredFormats, resp.Format) {
-			detail = "this version does not verify attestation statements of format %q"
-		}
-		return nil, refuse(ReasonAttestationFormatUnknown, "7.1/21", detail, resp.Format)
-	}
-
-	// Step 22: its procedure accepts the statement.
-	found, err := verify(resp.statement, &attestedInput{
-		authData:       resp.AuthenticatorData,
-		rawAuthData:    resp.rawAuthData,
-		clientDataHash: sha256.Sum256(resp.ClientDataJSON),
-		key:            key,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Attestation{
-		Format:       resp.Format,
-		Type:         found.kind,
-		Certificates: found.certificates,
-		AAGUID:       resp.AuthenticatorData.Attested.AAGUID,
-		ProvesModel:  found.provesModel,
-	}, nil
 }
 
 // newRegistration collects what was verified.

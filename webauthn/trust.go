@@ -41,10 +41,21 @@ type TrustPolicy struct {
 	// AllowSHA1Chain accepts SHA-1 signatures on the certificates of a path.
 	AllowSHA1Chain bool
 
+	// RequireAndroidKeyTrustedEnvironment accepts attestation of format android-key
+	// only where the device's trusted environment or secure element made the key, for
+	// signing, and says so itself. Without it the Android system's word will do, and
+	// silence on origin and purpose passes with a warning.
+	RequireAndroidKeyTrustedEnvironment bool
+
+	// AllowDeprecatedAndroidSafetyNet accepts attestation of format
+	// android-safetynet, of which Google has shut down the service. It is to be
+	// judged at the time of the registration: a minute later it is stale.
+	AllowDeprecatedAndroidSafetyNet bool
+
 	// AllowedAAGUIDs are the authenticator models that may register; empty means
 	// all. A model counts only where a trusted attestation vouches for it: with
-	// none, self or untrusted attestation, and with fido-u2f, whose signature does
-	// not cover the AAGUID, anybody could claim it.
+	// none, self or untrusted attestation, and with formats that do not answer for
+	// the AAGUID (see [Attestation]), anybody could claim it.
 	AllowedAAGUIDs []AAGUID
 
 	// AllowUntrustedAAGUIDClaims lets an AAGUID that nobody vouches for satisfy
@@ -57,31 +68,66 @@ type Trust struct {
 	// Trusted says that the path reaches an anchor of the policy.
 	Trusted bool
 	// Path is the certificates from the attestation certificate to the anchor, both
-	// included; nil if not Trusted.
+	// included; nil if not Trusted. With format compound it is the path of the
+	// trusted part with the strongest type.
 	Path []*x509.Certificate
-	// Warnings are what was let pass.
+	// Parts is what the policy made of each of the attestation's parts, in their
+	// order; nil if it has none.
+	Parts []*Trust
+	// Warnings are what was let pass, in the parts as well.
 	Warnings []Warning
+}
+
+// warn adds a warning that is not there yet.
+func (t *Trust) warn(warnings ...Warning) {
+	for _, w := range warnings {
+		if !slices.Contains(t.Warnings, w) {
+			t.Warnings = append(t.Warnings, w)
+		}
+	}
 }
 
 // stepTrust is the step that judges what was attested against policy.
 const stepTrust = "7.1/24"
 
 // JudgeTrust decides whether policy accepts the attestation (7.1/23 and 7.1/24).
+// Of a compound attestation, one part has to be trusted.
 //
 // A refusal has the reason attestation_untrusted, attestation_certificate or
-// attestation_certificate_expired.
+// attestation_certificate_expired, or one that belongs to the format: what depends on
+// policy or time is decided here, and not in [VerifyRegistration].
 func JudgeTrust(a *Attestation, policy TrustPolicy) (*Trust, error) {
-	trust, err := judgeAnchors(a, policy)
+	trust, err := judgeAttestation(a, policy)
 	if err != nil {
 		return nil, err
 	}
-	if err := judgeModel(a, trust.Trusted, policy); err != nil {
+	if err := judgeModel(a, trust, policy); err != nil {
 		return nil, err
 	}
 	return trust, nil
 }
 
-// judgeAnchors decides on everything but the model.
+// judgeAttestation decides on everything but the model.
+func judgeAttestation(a *Attestation, policy TrustPolicy) (*Trust, error) {
+	if a.Parts != nil {
+		return judgeParts(a, policy)
+	}
+	var let []Warning
+	if a.reserved != nil {
+		var err error
+		if let, err = a.reserved.judge(policy); err != nil {
+			return nil, err
+		}
+	}
+	trust, err := judgeAnchors(a, policy)
+	if err != nil {
+		return nil, err
+	}
+	trust.warn(let...)
+	return trust, nil
+}
+
+// judgeAnchors decides on who signed.
 func judgeAnchors(a *Attestation, policy TrustPolicy) (*Trust, error) {
 	required := policy.Attestation != TrustIgnore
 	switch a.Type {
@@ -106,16 +152,16 @@ func judgeAnchors(a *Attestation, policy TrustPolicy) (*Trust, error) {
 	}
 	trust := &Trust{Trusted: true, Path: path}
 	if policy.Time.IsZero() {
-		trust.Warnings = append(trust.Warnings, WarningTimeAbsent)
+		trust.warn(WarningTimeAbsent)
 	}
 	if slices.ContainsFunc(path[:len(path)-1], signedWithSHA1) {
-		trust.Warnings = append(trust.Warnings, WarningSHA1Chain)
+		trust.warn(WarningSHA1Chain)
 	}
 	return trust, nil
 }
 
 // judgeModel decides on the AAGUID.
-func judgeModel(a *Attestation, trusted bool, policy TrustPolicy) error {
+func judgeModel(a *Attestation, trust *Trust, policy TrustPolicy) error {
 	if len(policy.AllowedAAGUIDs) == 0 {
 		return nil
 	}
@@ -125,10 +171,21 @@ func judgeModel(a *Attestation, trusted bool, policy TrustPolicy) error {
 	if policy.AllowUntrustedAAGUIDClaims {
 		return nil
 	}
-	if !trusted || !a.ProvesModel {
+	if !vouchesForModel(a, trust) {
 		return refuse(ReasonAttestationUntrusted, stepTrust, "model %s is allowed, but no trusted attestation vouches for it", a.AAGUID)
 	}
 	return nil
+}
+
+// vouchesForModel reports whether somebody trusted answers for the AAGUID. With
+// several parts, the one that is trusted has to be the one that answers.
+func vouchesForModel(a *Attestation, trust *Trust) bool {
+	for i, part := range a.Parts {
+		if vouchesForModel(part, trust.Parts[i]) {
+			return true
+		}
+	}
+	return a.Parts == nil && trust.Trusted && a.ProvesModel
 }
 
 // fingerprints returns the SHA-256 of each certificate.
