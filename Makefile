@@ -77,4 +77,4 @@ clean: ## remove what was built
 $(BIN)/%: tools/go.mod tools/go.sum
 	@mkdir -p $(BIN)
 	cd tools && go build -o $(BIN)/ tool
-	@touch $(BIN)/staticcheck $(BIN)/gofumpt $(BIN)/benchstat
+	@touch $(BIN)/staticcheck $(BIN)/gofumpt

@@ -7,16 +7,20 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${ROUNDS:-5}
-tools=$PWD/.cache/bin
-[ -x "$tools/benchstat" ] || { mkdir -p "$tools" && (cd tools && go build -o "$tools/" tool); }
 
-median() { # packages and a pattern
-  go test "$1" -run '^$' -bench "$2" -benchtime 1s -count "$rounds" | "$tools/benchstat" - 2>/dev/null | grep -v '^ *│\|^$\|need >=\|¹\|²' || true
+# medians runs the benchmarks of a package that match a pattern, and prints for each
+# the median, fastest and slowest of its rounds in microseconds an operation.
+medians() {
+  go test "$1" -run '^$' -bench "$2" -benchtime 1s -count "$rounds" |
+    awk '/^Benchmark/ { sub(/-[0-9]+$/, "", $1); print $1, $3 / 1000 }' | sort -k1,1 -k2,2n |
+    awk 'function flush() { if (n) printf "%-52s %9.1f us %9.1f us %9.1f us\n", name, v[int((n + 1) / 2)], v[1], v[n]; n = 0 }
+         $1 != name { flush(); name = $1 } { v[++n] = $2 } END { flush() }'
 }
 
-echo "== verifying: judge is the whole assertion with its JSON, ecdsa the bare signature"
-median ./webauthn 'Authentication/(judge|ecdsa)'
-echo "== storing: one tiny insert a transaction, durable"
-median ./internal/store 'GroupCommit/sqlite'
-echo "== over HTTPS"
+printf '%-52s %12s %12s %12s\n' "" median fastest slowest
+echo "verifying an ES256 assertion: judge with all steps and its JSON, ecdsa the bare signature"
+medians ./webauthn '^BenchmarkAuthentication$/^(judge|ecdsa)$'
+echo "storing one tiny row a transaction, durable: the floor of everything stored"
+medians ./internal/store '^BenchmarkGroupCommit$/^sqlite$'
+echo
 go run ./test/load -rounds "$rounds"
