@@ -93,7 +93,13 @@ test("a link works once", async (t) => {
   await thief.goto(link);
   await thief.getByRole("button", { name: "Start" }).click();
   await thief.getByText("This link has been used already").waitFor();
+  assert.equal(await thief.locator("section:not([hidden])").count(), 0, "a link of no more use still offers Start");
+  assert.equal(await thief.getByRole("button", { name: "Start" }).isVisible(), false);
   await thief.screenshot({ path: shots + "5-used-link.png" });
+  // Another link in the same window is taken up.
+  await thief.goto(await invite("ivan@example.com"));
+  await title(thief).getByText("Register a passkey").waitFor();
+  assert.equal(await thief.getByText("This link has been used already").isVisible(), false);
 
   // The first visitor goes on undisturbed, even after loading the page again.
   await page.reload();

@@ -36,6 +36,12 @@ function show(id) {
   document.querySelector("#" + id + " h1").focus();
 }
 
+// Leaves the message alone on the page: the link is of no more use.
+function dismiss() {
+  secret = "";
+  for (const section of document.querySelectorAll("section")) section.hidden = true;
+}
+
 function fill(what, text) {
   for (const place of document.querySelectorAll(`[data-fill="${what}"]`)) place.textContent = text;
 }
@@ -70,6 +76,7 @@ function onClick(id, working, act) {
       await act();
     } catch (error) {
       explain(wordsFor(error));
+      if (error instanceof Refused && error.code.startsWith("invitation.")) dismiss();
       if (error.code === "session.unknown") await begin();
     } finally {
       $("working").textContent = "";
@@ -168,6 +175,6 @@ onClick("sign-out", "One moment…", async () => {
 });
 
 takeSecret();
-addEventListener("hashchange", () => { takeSecret(); begin().catch((error) => explain(wordsFor(error))); });
+addEventListener("hashchange", () => { takeSecret(); explain(""); begin().catch((error) => explain(wordsFor(error))); });
 if ($("name")) $("name").value = suggestName();
 begin().catch((error) => explain(wordsFor(error)));
