@@ -45,7 +45,7 @@ test-go: ## every Go test that needs Go alone
 
 .PHONY: browser
 browser: build ## the pages in headless Chromium with a virtual authenticator
-	cd test/browser && npm ci --no-progress --ignore-scripts >/dev/null && npm test
+	scripts/browser.sh
 
 .PHONY: cross
 cross: ## both programs build without cgo for Linux, Windows and macOS
