@@ -93,6 +93,12 @@ func formatVerifierFor(format string) formatVerifier {
 		return verifyPacked
 	case "fido-u2f":
 		return verifyFIDOU2F
+	case "android-key":
+		return verifyAndroidKey
+	case "android-safetynet":
+		return verifySafetyNet
+	case "apple":
+		return verifyApple
 	case "compound":
 		return verifyCompound
 	}
@@ -129,4 +135,4 @@ func verifyStatement(format string, attStmt strictcbor.Item, in *attestedInput) 
 
 // registeredFormats are the identifiers that Level 3 defines and that
 // formatVerifierFor does not know.
-var registeredFormats = []string{"tpm", "android-key", "android-safetynet", "apple"}
+var registeredFormats = []string{"tpm"}

@@ -2,6 +2,7 @@ package webauthn
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -127,4 +128,20 @@ func verifyCertificateSignature(alg cose.Algorithm, c *x509.Certificate, signed,
 		return refuse(ReasonAttestationAlgMismatch, step, "algorithm %d is not one for the attestation certificate's key", alg).because(err)
 	}
 	return refuse(ReasonAttestationSignature, step, "the signature does not verify with the attestation certificate").because(err)
+}
+
+// certifies reports whether c is for the credential key.
+func certifies(c *x509.Certificate, key *cose.Key) bool {
+	certified, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && certified.Equal(key.Public())
+}
+
+// extension returns the value of an extension. No certificate that parses has one twice.
+func extension(c *x509.Certificate, id asn1.ObjectIdentifier) (value []byte, ok bool) {
+	for _, e := range c.Extensions {
+		if e.Id.Equal(id) {
+			return e.Value, true
+		}
+	}
+	return nil, false
 }

@@ -65,7 +65,8 @@ func parsePart(element strictcbor.Item) (format string, attStmt strictcbor.Item,
 		return "", strictcbor.Item{}, refuse(ReasonAttestationStatementMalformed, step, "a part is not a map of fmt and attStmt")
 	}
 	for key, value := range element.Entries() {
-		name, ok := key.Text()
+		name, _ := key.Text()
+		var ok bool
 		switch name {
 		case "fmt":
 			format, ok = value.Text()

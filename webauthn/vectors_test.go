@@ -202,7 +202,7 @@ func flagsOf(f webauthn.Flags) map[string]any {
 
 // verified reports whether this version verifies the vector's format and algorithm.
 func (v *vector) verified() bool {
-	return slices.Contains([]string{"none", "packed", "fido-u2f"}, v.format) && v.slug != "packed-ed448"
+	return slices.Contains([]string{"none", "packed", "fido-u2f", "android-key", "apple"}, v.format) && v.slug != "packed-ed448"
 }
 
 func TestVectors(t *testing.T) {
@@ -324,9 +324,16 @@ var vectorChanges = []struct {
 	},
 	{
 		name:    "flipped bit in the statement's signature",
-		applies: func(v *vector) bool { return v.Kind == "registration" && v.format != "none" },
+		applies: func(v *vector) bool { return v.Kind == "registration" && v.format != "none" && v.format != "apple" },
 		spoil:   func(t testing.TB, v *vector) { v.flipSignature(t, "attestationObject", cText("sig")) },
 		want:    []webauthn.Reason{webauthn.ReasonAttestationSignature},
+	},
+	{
+		// Format apple has no signature but the CA's.
+		name:    "flipped bit in the certificate's signature",
+		applies: func(v *vector) bool { return v.Kind == "registration" && v.format == "apple" },
+		spoil:   func(t testing.TB, v *vector) { v.flipSignature(t, "attestationObject", append(cText("x5c"), 0x81)) },
+		want:    []webauthn.Reason{webauthn.ReasonAttestationUntrusted},
 	},
 }
 
