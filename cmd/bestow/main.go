@@ -42,6 +42,7 @@ type program struct {
 	Client     clientCmd     `cmd:"" help:"API clients and their secrets."`
 	Relay      relayCmd      `cmd:"" help:"Try out a message relay: send, poll, listen."`
 	Audit      auditCmd      `cmd:"" help:"The audit trail: list, export, verify."`
+	Verify     verifyCmd     `cmd:"" help:"Judge recorded WebAuthn ceremonies: would they be accepted, and if not, why."`
 	Backup     backupCmd     `cmd:"" help:"Write a backup while the server runs."`
 	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty place."`
 	CA         caCmd         `cmd:"" name:"ca" help:"The local certificate authority."`
@@ -112,10 +113,18 @@ func run(in *invocation, args []string) (code int) {
 	return report(in.stderr, k.Run(in))
 }
 
+// exitCode is the error of a verb that has said everything and wants to end with a code.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
 // report prints err for a person and returns the exit code it stands for.
 func report(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
+	}
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
 	}
 	f := fault.From(err)
 	_, ofFile := errors.AsType[*fs.PathError](err)
