@@ -35,6 +35,8 @@ type program struct {
 	Data   string `help:"Data directory, instead of the configuration's." placeholder:"DIR" type:"path"`
 	JSON   bool   `help:"Print JSON instead of a table." name:"json"`
 
+	ShowVersion kong.VersionFlag `help:"Print the version." name:"version"`
+
 	Demo       demoCmd       `cmd:"" help:"Play the whole flow on this machine with a software key."`
 	Serve      serveCmd      `cmd:"" help:"Run the server."`
 	User       userCmd       `cmd:"" help:"Users: create, import, invite, lock, export, erase."`
@@ -86,6 +88,9 @@ func run(in *invocation, args []string) (code int) {
 	if len(args) > 0 && args[0] == agentWord {
 		return in.agent(args[1:])
 	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	var p program
 	in.program = &p
 	exited := -1 // kong asks to exit after --help
@@ -94,6 +99,7 @@ func run(in *invocation, args []string) (code int) {
 		kong.Name("bestow"),
 		kong.Description("Bestow gives people their FIDO credentials."),
 		kong.UsageOnError(),
+		kong.Vars{"version": versionLine()},
 		kong.Writers(in.stdout, in.stderr),
 		kong.Exit(func(c int) { exited = c }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),

@@ -15,8 +15,12 @@ func (versionCmd) Help() string { return "Example:\n  bestow version" }
 
 // Run prints one line.
 func (versionCmd) Run(in *invocation) error {
-	_, err := fmt.Fprintf(in.stdout, "bestow %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(in.stdout, versionLine())
 	return err
+}
+
+func versionLine() string {
+	return fmt.Sprintf("bestow %s %s %s/%s", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func versionText() string {
