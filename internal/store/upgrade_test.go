@@ -40,6 +40,8 @@ type fixture struct {
 
 var fixtures = []fixture{
 	{"tenant", writeTenantRows, findTenantRows},
+	{"credential", writeCredentialRows, findCredentialRows},
+	{"relay", writeRelayRows, findRelayRows},
 }
 
 // TestUpgrade opens a database of every released schema, with rows in it, with the
@@ -56,6 +58,21 @@ func TestUpgrade(t *testing.T) {
 		d := readDump(t, name)
 		t.Run(filepath.Base(name)+"/sqlite", func(t *testing.T) { d.upgrade(t, d.loadSQLite(t)) })
 		t.Run(filepath.Base(name)+"/postgres", func(t *testing.T) { d.upgrade(t, d.loadPostgres(t)) })
+	}
+}
+
+// TestDumpIsWhole has the newest dump hold rows of every table, so that a column which
+// an upgrade forgets is missed.
+func TestDumpIsWhole(t *testing.T) {
+	d := readDump(t, newestDump)
+	tables := regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`).FindAllStringSubmatch(d.text, -1)
+	if len(tables) == 0 {
+		t.Fatal("no tables")
+	}
+	for _, table := range tables {
+		if !strings.Contains(d.text, "\nINSERT INTO "+table[1]+" (") {
+			t.Errorf("no rows of %s", table[1])
+		}
 	}
 }
 

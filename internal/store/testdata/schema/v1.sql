@@ -1,6 +1,6 @@
 -- A database as a release of Bestow left it. Written by: go test -run TestUpgrade -update
 -- schema version 3
--- rows of tenant
+-- rows of tenant credential relay
 
 CREATE TABLE tenant (
 	name       TEXT   NOT NULL PRIMARY KEY,
@@ -310,7 +310,7 @@ CREATE TABLE relay_message (
 	fetched_ms BIGINT  NOT NULL -- zero: not yet
 );
 
-CREATE INDEX relay_message_by_box ON relay_message (box_id, is_open);
+CREATE INDEX relay_message_waiting ON relay_message (box_id) WHERE is_open;
 
 CREATE INDEX relay_message_by_command ON relay_message (command_id);
 
@@ -348,7 +348,7 @@ INSERT INTO access_token (hash, tenant, client, relying_party, scopes, created_m
 	VALUES (X'0405060000000000000000000000000000000000000000000000000000000000', 'acme', 'idm', '', '["fido.provision"]', 1772452800000, 1772453400000);
 
 INSERT INTO audit_head (tenant, seq, hash)
-	VALUES ('acme', 4, X'a504413bb5fed7ccde842caf40eb79816632dc84c56a3a53fcdc4901732f7920');
+	VALUES ('acme', 19, X'b587e0e39b3ea474bc4378b5ed6a5554151d32b99a95829bd67a4a348ad7fe24');
 
 INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
 	VALUES ('acme', 1, 1772452800000, 'tenant.created', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'0000000000000000000000000000000000000000000000000000000000000000', X'488b4e1a077f818b68357f434a4288bbccd994c12c0a79bcdbc9a06f1376d620');
@@ -361,3 +361,107 @@ INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_
 
 INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
 	VALUES ('acme', 4, 1772452800000, 'client.access_token_issued', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'43735c1fd8da08387a57692cf16e7ddbf86c91f3eaf3695d6c9c5e64719ffcb9', X'a504413bb5fed7ccde842caf40eb79816632dc84c56a3a53fcdc4901732f7920');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 5, 1772452800000, 'user.created', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'a504413bb5fed7ccde842caf40eb79816632dc84c56a3a53fcdc4901732f7920', X'df1801e20014de7699fe2bcb30c2be8e302a0c5f6257fade0ed6469007f82889');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 6, 1772452800000, 'user.created', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'df1801e20014de7699fe2bcb30c2be8e302a0c5f6257fade0ed6469007f82889', X'2b5b72d2c584a8dff1c0ce41b7dc02ffa2d6f3d949fe0a90d58e45ffb671d62b');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 7, 1772452800000, 'invitation.created', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'2b5b72d2c584a8dff1c0ce41b7dc02ffa2d6f3d949fe0a90d58e45ffb671d62b', X'0cf1a13c5328594d5399e34f2f23c1d635ce28e7f1545d218cd4855fab20c026');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 8, 1772452800000, 'invitation.spent', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'0cf1a13c5328594d5399e34f2f23c1d635ce28e7f1545d218cd4855fab20c026', X'33aa801c18951f59b4c7db944fb7469c9d64873984cd27595d80ce3de593b5a3');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 9, 1772452800000, 'registration.begun', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'33aa801c18951f59b4c7db944fb7469c9d64873984cd27595d80ce3de593b5a3', X'90fb8720a83c7967b04810e77e56940830c403c4feaae63df5a2429ea7cdb8b0');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 10, 1772452800000, 'credential.registered', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'90fb8720a83c7967b04810e77e56940830c403c4feaae63df5a2429ea7cdb8b0', X'e488b5b5ebaa947e76a7c5cdd7bc4dbf9af05e915b589d82bf9b3ca434121dcb');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 11, 1772452800000, 'invitation.additional', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'e488b5b5ebaa947e76a7c5cdd7bc4dbf9af05e915b589d82bf9b3ca434121dcb', X'f88531133746d1b305dfe3a953b1c080846b74fd776c6bd603475b964f12b42d');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 12, 1772452800000, 'session.opened', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'f88531133746d1b305dfe3a953b1c080846b74fd776c6bd603475b964f12b42d', X'eb57b87fd767aef4472f0e47dff38c6e50c7783654c3e23d0a4248b3f98decc2');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 13, 1772452800000, 'authentication.begun', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'eb57b87fd767aef4472f0e47dff38c6e50c7783654c3e23d0a4248b3f98decc2', X'245a42a95013d5058484c1dfcd9279cdc117583e7308dbe65e299347e2bebe9a');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 14, 1772452800000, 'authentication.begun', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'245a42a95013d5058484c1dfcd9279cdc117583e7308dbe65e299347e2bebe9a', X'd854e23f6410f95e11160a89440209892ed299b701682087b665821054a4bc6b');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 15, 1772452800000, 'authentication.refused', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'd854e23f6410f95e11160a89440209892ed299b701682087b665821054a4bc6b', X'b6755ec6c1de2d0dc5d3fff3f399fab9cbca3d627733dbdd77a494a3f3450576');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 16, 1772452800000, 'relay.command_accepted', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'b6755ec6c1de2d0dc5d3fff3f399fab9cbca3d627733dbdd77a494a3f3450576', X'f8eead4e2c31054790e0a4a5615a484bdb5b35ca6a3666b370f6e667e16a84fe');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 17, 1772452800000, 'relay.session_opened', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'f8eead4e2c31054790e0a4a5615a484bdb5b35ca6a3666b370f6e667e16a84fe', X'dace039c93f727bd4b280f509d6b96b65f0d6790140809fa6713b50084181810');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 18, 1772452800000, 'relay.command_ended', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'dace039c93f727bd4b280f509d6b96b65f0d6790140809fa6713b50084181810', X'd2f4e4caaf904510ed31abef579e6b1fa37189ff3669b7080a1cb266ac6332dc');
+
+INSERT INTO audit_event (tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref, relying_party, user_id, credential, outcome, detail, prev_hash, hash)
+	VALUES ('acme', 19, 1772452800000, 'relay.command_accepted', 'operator', 'local:root', '', '', 'cli', '', '', '', '', 'ok', '', X'd2f4e4caaf904510ed31abef579e6b1fa37189ff3669b7080a1cb266ac6332dc', X'b587e0e39b3ea474bc4378b5ed6a5554151d32b99a95829bd67a4a348ad7fe24');
+
+INSERT INTO users (id, tenant, name, name_key, display_name, search_key, handle, locked_ms, created_ms, updated_ms)
+	VALUES ('u1', 'acme', 'Alice@example.com', 'alice@example.com', 'Alice Ünal', 'alice@example.com
+alice ünal', X'000102ff', 0, 1772452800000, 1772452800000);
+
+INSERT INTO users (id, tenant, name, name_key, display_name, search_key, handle, locked_ms, created_ms, updated_ms)
+	VALUES ('u2', 'acme', 'bob', 'bob', 'bob', 'bob
+bob', X'626f62', 1772452800000, 1772452800000, 1772452800000);
+
+INSERT INTO ceremony (id, tenant, relying_party, kind, state, user_id, challenge, options, terms, request_id, actor_kind, actor_id, session_id, address, via, ref, created_ms, expires_ms, ended_ms, outcome, credential)
+	VALUES ('c1', 'acme', 'login.example.com', 'registration', 'succeeded', 'u1', X'4c517a2cadbc32408c0a804739fe704700d93b1228ef9f9b5549e8e708415e2b', '{"challenge":"AAAA"}', '{"aaguids":["x"],"trusted":true}', 'order 1', 'user', 'u1', 's1', '192.0.2.1', 'api', 'req-1', 1772452800000, 1772453100000, 1772452860000, '', 'k1');
+
+INSERT INTO ceremony (id, tenant, relying_party, kind, state, user_id, challenge, options, terms, request_id, actor_kind, actor_id, session_id, address, via, ref, created_ms, expires_ms, ended_ms, outcome, credential)
+	VALUES ('c2', 'acme', 'login.example.com', 'authentication', 'open', NULL, X'017873d5e182a2f81c5c11fcb138bb9ddb6e8c233629b833a974509cd0a46fb1', '{"challenge":"AAAA"}', '{"aaguids":["x"],"trusted":true}', NULL, 'client', 'idm', '', '', 'api', 'req-1', 1772452800000, 1772453100000, 0, '', '');
+
+INSERT INTO ceremony (id, tenant, relying_party, kind, state, user_id, challenge, options, terms, request_id, actor_kind, actor_id, session_id, address, via, ref, created_ms, expires_ms, ended_ms, outcome, credential)
+	VALUES ('c3', 'acme', 'login.example.com', 'authentication', 'failed', NULL, X'c5d7ed47639af16563ec8ff034b9beb623a4560f8f70bd5c2a4834424a0bd014', '{"challenge":"AAAA"}', '{"aaguids":["x"],"trusted":true}', NULL, 'client', 'idm', '', '', 'api', 'req-1', 1772452800000, 1772453100000, 1772452860000, 'webauthn.origin', '');
+
+INSERT INTO credential (tenant, id, relying_party, user_id, credential_id, public_key, algorithm, aaguid, sign_count, transports, attachment, backup_eligible, backup_state, uv_initialized, discoverable, format, attestation_type, trusted, warnings, name, user_agent, state, reason, version, created_ms, updated_ms, last_used_ms, provisioned_by, via, ref)
+	VALUES ('acme', 'k1', 'login.example.com', 'u1', X'00fe01', X'a50102', -7, X'09080700000000000000000000000000', 4294967294, '["usb","nfc"]', 'cross-platform', TRUE, FALSE, TRUE, 'yes', 'packed', 'self', FALSE, '["w"]', 'Schlüssel', 'agent', 'active', '', 1, 1772452800000, 1772452800000, 0, 'user:u1', 'enrol', 'req-2');
+
+INSERT INTO credential_evidence (tenant, credential, attestation_object, client_data, options, judged_ms, format, attestation_type, trusted, anchor, chain, policy, warnings)
+	VALUES ('acme', 'k1', X'a300', X'7b2274797065223a22776562617574686e2e637265617465227d', '{"o":1}', 1772452800000, 'packed', 'self', TRUE, X'0707070707070707070707070707070707070707070707070707070707070707', X'01000000000000000000000000000000000000000000000000000000000000000200000000000000000000000000000000000000000000000000000000000000', 'policy-1', '["w"]');
+
+INSERT INTO invitation (id, tenant, relying_party, user_id, secret, additional, state, actor_kind, actor_id, via, ref, created_ms, expires_ms, ended_ms)
+	VALUES ('i1', 'acme', 'login.example.com', 'u1', X'2642638645be377f6c968bfbedcc626f4c15cbaa4bd0817db97417f5e2458fa0', TRUE, 'spent', 'operator', 'local:root', 'cli', 'req-3', 1772452800000, 1772539200000, 1772452800000);
+
+INSERT INTO invitation (id, tenant, relying_party, user_id, secret, additional, state, actor_kind, actor_id, via, ref, created_ms, expires_ms, ended_ms)
+	VALUES ('i2', 'acme', 'login.example.com', 'u1', X'37b80ee1bb7cc14be5f61fee3131d6af896c7cb3d34fedb853ab10d1e5c0778a', TRUE, 'open', 'operator', 'local:root', 'cli', 'req-3', 1772452800000, 1772539200000, 0);
+
+INSERT INTO browser_session (id, tenant, relying_party, purpose, user_id, invitation, address, created_ms, expires_ms, ended_ms, registered_ms, credential)
+	VALUES ('s1', 'acme', 'login.example.com', 'enrol', 'u1', 'i1', '192.0.2.1', 1772452800000, 1772453700000, 0, 1772452860000, 'k1');
+
+INSERT INTO browser_session (id, tenant, relying_party, purpose, user_id, invitation, address, created_ms, expires_ms, ended_ms, registered_ms, credential)
+	VALUES ('s2', 'acme', 'login.example.com', 'visit', NULL, '', '192.0.2.1', 1772452800000, 1772453700000, 0, 0, '');
+
+INSERT INTO installation_secret (name, value)
+	VALUES ('decoys', X'6465636f7973206f66207468656e');
+
+INSERT INTO relay_box (id, tenant, client, client_group, kind, user_id, command_id, token_hash, session_hash, desk, answer_key, match_code, created_ms, start_by_ms, expires_ms, redeemed_ms, started_ms, confirmed_ms, closed_ms)
+	VALUES ('b1', 'acme', 'idm', 'smartid', 'session', '', 1041, X'68617368206f662074686520746f6b656e2c206f662033322062797465732e2e', X'3f3af1ecebbd1410ab417ec0d27bbfcb5d340e177ae159b59fc8626c2dfd9175', '{"app":"bestow-agent","version":"1","os":"linux","address":"192.0.2.1"}', 'thumbprint', TRUE, 1772452800000, 1772452810000, 1772453400000, 1772452801000, 1772452802000, 0, 0);
+
+INSERT INTO relay_command (id, tenant, client, type, state, status, session_id, callback, issued_ms, timeout_ms, lifespan_ms, deadline_ms, at_deadline, ended_ms, external_id, external_key, request, nonce, format, destinations, answered_by, signed, remarks, object, answer)
+	VALUES (1041, 'acme', 'idm', 'SESSION_START', 'COMPLETED', 'OK', 0, TRUE, 1772452800000, 1772452920000, 1772453400000, 1772452810000, 'SESSION_NOT_STARTED', 1772452802000, 'proc/1', 'proc/1', X'1f58b9145b24d108d7ac38887338b3ea3229833b9c1e418250343f907bfd1047', 'n', 'jws', '[{"to":"@tmp","bid":"b1","mid":"m1"}]', 'm1', TRUE, '{"signature":{"state":"VALID","kid":"k"},"matchCode":"0042","client":{"app":"bestow-agent","version":"1","os":"linux","address":"192.0.2.1"}}', '{"nonce":"n"}', X'612e622e63');
+
+INSERT INTO relay_command (id, tenant, client, type, state, status, session_id, callback, issued_ms, timeout_ms, lifespan_ms, deadline_ms, at_deadline, ended_ms, external_id, external_key, request, nonce, format, destinations, answered_by, signed, remarks, object, answer)
+	VALUES (1043, 'acme', 'idm', 'FIDO_CREATE_CREDENTIAL', 'IN_PROGRESS', '', 1041, TRUE, 1772452800000, 1772452920000, 1772453400000, 1772452920000, 'USER_CANCELLED', 0, 'proc/2', 'proc/2', X'1f58b9145b24d108d7ac38887338b3ea3229833b9c1e418250343f907bfd1047', 'n', 'jws', '[{"to":"b1","bid":"b1","mid":"m2"}]', '', FALSE, '{}', '{"nonce":"n"}', NULL);
+
+INSERT INTO relay_message (id, command_id, box_id, is_open, fetched_ms)
+	VALUES ('m1', 1041, 'b1', FALSE, 1772452801000);
+
+INSERT INTO relay_message (id, command_id, box_id, is_open, fetched_ms)
+	VALUES ('m2', 1043, 'b1', TRUE, 0);
+
+INSERT INTO relay_callback (command_id, tenant, client, after_id, next_ms, claim, tries)
+	VALUES (1041, 'acme', 'idm', 0, 1772452802000, 0, 0);
+
+INSERT INTO relay_wrong_token (network, since_ms, count)
+	VALUES ('192.0.2.9', 1772452800000, 1);
