@@ -43,8 +43,9 @@
 // no HTTP; bytes and times are arguments. It keeps no ceremonies: that a challenge is
 // used once, and that a credential ID belongs to one user (7.1/26), is for the caller
 // to see to. It reads no metadata and no revocation lists; anchors come from the
-// caller. It verifies attestation statements of the formats none, packed and
-// fido-u2f, and refuses the others. It does not act for a client or an authenticator.
+// caller, and so do the TPM manufacturers accepted. Of attestation statement formats it
+// verifies those of Level 3 and no others. It does not act for a client or an
+// authenticator.
 //
 // Everything in it is safe for concurrent use. Section numbers in comments, and the
 // steps in refusals, are those of WebAuthn Level 3; "7.1/14" is step 14 of §7.1.

@@ -94,7 +94,8 @@ const (
 	// ReasonAttestationStatementMalformed: the statement does not have its format's members.
 	ReasonAttestationStatementMalformed Reason = "attestation_statement_malformed"
 	// ReasonAttestationAlgMismatch: the statement's algorithm is unknown, does not fit
-	// the key, or in self attestation is not the credential's.
+	// the key, is not allowed by the policy, or in self attestation is not the
+	// credential's.
 	ReasonAttestationAlgMismatch Reason = "attestation_alg_mismatch"
 	// ReasonAttestationSignature: the statement's signature does not verify.
 	ReasonAttestationSignature Reason = "attestation_signature"
@@ -190,6 +191,8 @@ const (
 	// WarningAndroidKeyAuthorizations: an Android key description does not say that
 	// the key was made on the device, or not that it is for signing.
 	WarningAndroidKeyAuthorizations Warning = "android_key_authorizations_absent"
+	// WarningSHA1Statement: a TPM's attestation is signed with SHA-1.
+	WarningSHA1Statement Warning = "sha1_statement"
 	// WarningSignCount: the signature counter did not grow.
 	WarningSignCount Warning = "sign_count"
 )

@@ -41,6 +41,16 @@ type TrustPolicy struct {
 	// AllowSHA1Chain accepts SHA-1 signatures on the certificates of a path.
 	AllowSHA1Chain bool
 
+	// TPMVendors are the TPM manufacturers whose attestation of format tpm is
+	// accepted: identifiers of the TCG's vendor registry, with or without "id:", such
+	// as "494E5443". Empty accepts none. It holds with TrustIgnore as well.
+	TPMVendors []string
+
+	// AllowSHA1TPMStatements accepts attestation of format tpm that a TPM signed with
+	// SHA-1 (algorithm RS1), as old ones do. It is about the attestation alone: a
+	// credential key is never of that algorithm.
+	AllowSHA1TPMStatements bool
+
 	// RequireAndroidKeyTrustedEnvironment accepts attestation of format android-key
 	// only where the device's trusted environment or secure element made the key, for
 	// signing, and says so itself. Without it the Android system's word will do, and

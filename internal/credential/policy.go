@@ -12,6 +12,7 @@ import (
 
 	"bestow.dev/cose"
 	"bestow.dev/internal/tenant"
+	"bestow.dev/trust"
 	"bestow.dev/webauthn"
 )
 
@@ -96,6 +97,7 @@ func compile(rp *tenant.RelyingParty, before *policy) (*policy, error) {
 		}
 		p.trust.AllowedAAGUIDs = append(p.trust.AllowedAAGUIDs, id)
 	}
+	p.trust.TPMVendors = trust.TPMVendorIDs()
 	p.trust.Anchors, err = rp.Anchors()
 	return p, err
 }

@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"internal/strictjson": {},
 	"internal/strictcbor": {},
 	"internal/fault":      {},
+	"trust":               {}, // data of other bodies, embedded
 	"webauthn":            {"cose", "internal/strictjson", "internal/strictcbor"},
 	"ctap":                {"cose", "internal/strictjson", "internal/strictcbor"},
 	"ctap/softkey":        {"ctap"}, // own encoders on purpose: verifier and forger must not share a bug
@@ -31,7 +32,7 @@ var rooms = map[string][]string{
 	// First floor: the domain.
 	"internal/audit":      {"internal/fault"},
 	"internal/tenant":     {"internal/fault", "internal/audit"},
-	"internal/credential": {"cose", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit"},
+	"internal/credential": {"cose", "webauthn", "trust", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit"},
 	"internal/relay": {
 		"internal/plugout", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
 	},
