@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -22,7 +23,7 @@ type auditListCmd struct {
 	User       string    `help:"User id." placeholder:"ID"`
 	Credential string    `help:"Credential id." placeholder:"ID"`
 	Since      time.Time `help:"Only from then on." format:"2006-01-02" placeholder:"YYYY-MM-DD"`
-	Limit      int       `help:"How many at most." default:"50"`
+	Limit      int       `help:"How many at most, 1 to 1000." default:"50"`
 }
 
 func (auditListCmd) Help() string {
@@ -31,6 +32,9 @@ func (auditListCmd) Help() string {
 
 // Run lists events, newest first.
 func (c auditListCmd) Run(in *invocation) error {
+	if c.Limit < 1 || c.Limit > 1000 {
+		return fault.New(fault.Invalid, "limit", "--limit is 1 to 1000; bestow audit export prints all events.")
+	}
 	return in.on(c.scope, func(l *local) error {
 		events, err := l.DB.AuditEvents(in.ctx, audit.Query{
 			Tenant: l.by.Tenant, Action: c.Action, User: c.User, Credential: c.Credential,
@@ -75,8 +79,11 @@ Example:
 func (c auditVerifyCmd) Run(in *invocation) error {
 	return in.on(c.scope, func(l *local) error {
 		seq, head, err := audit.Verify(in.ctx, l.DB, l.by.Tenant)
-		if err != nil {
+		if errors.Is(err, audit.ErrBroken) {
 			return fault.New(fault.Rejected, "audit.broken", "The trail is not whole: "+err.Error()+".").Because(err)
+		}
+		if err != nil {
+			return err
 		}
 		doc := map[string]any{"tenant": l.by.Tenant, "events": seq, "head": hex.EncodeToString(head[:])}
 		return in.print(doc, func(w io.Writer) {

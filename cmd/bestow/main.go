@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -142,10 +143,22 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "bestow:", err)
 		return exitInternal
 	case f.Kind == fault.Invalid:
-		fmt.Fprintln(w, "bestow:", f.Public)
+		fmt.Fprintln(w, "bestow:", words(err, f))
 		return exitUsage
 	default:
-		fmt.Fprintf(w, "bestow: %s (%s)\n", f.Public, f.Code)
+		fmt.Fprintf(w, "bestow: %s (%s)\n", words(err, f), f.Code)
+		if f.Kind == fault.Unavailable && f.Err != nil { // whoever runs the program can do something about it
+			fmt.Fprintln(w, "The cause:", f.Err)
+		}
 		return exitRefused
 	}
+}
+
+// words are a fault's words for people, after what was being done where err says it.
+func words(err error, f *fault.Error) string {
+	doing, ok := strings.CutSuffix(err.Error(), f.Error())
+	if !ok { // it is one of several
+		return f.Public
+	}
+	return doing + f.Public
 }

@@ -75,8 +75,10 @@ func (c relayCaller) connect(in *invocation) (*connection, error) {
 		url:    strings.TrimSuffix(c.URL, "/"),
 		apiKey: base64.StdEncoding.EncodeToString([]byte(id + ":" + key)),
 		http: &http.Client{
-			Timeout:   relayTimeout,
-			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
+			Timeout: relayTimeout,
+			// A redirect would take the key along to wherever it leads.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
 		},
 	}, nil
 }

@@ -22,7 +22,8 @@ const maxImportBytes = 128 << 20
 
 // readUsersCSV reads the whole file before anything is done with it.
 func readUsersCSV(input io.Reader) ([]userRow, error) {
-	r := csv.NewReader(io.LimitReader(input, maxImportBytes))
+	limited := &io.LimitedReader{R: input, N: maxImportBytes + 1}
+	r := csv.NewReader(limited)
 	r.TrimLeadingSpace = true
 	header, err := r.Read()
 	if err != nil {
@@ -35,10 +36,12 @@ func readUsersCSV(input io.Reader) ([]userRow, error) {
 	var rows []userRow
 	for {
 		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
+		switch {
+		case limited.N <= 0: // it was cut off somewhere in a row
+			return nil, badCSV(fmt.Errorf("it is longer than %d MiB; split it", maxImportBytes>>20))
+		case errors.Is(err, io.EOF):
 			return rows, nil
-		}
-		if err != nil {
+		case err != nil:
 			return nil, badCSV(err)
 		}
 		line, _ := r.FieldPos(0)
