@@ -8,6 +8,7 @@ need() { # program, Debian package
     command -v "$1" >/dev/null 2>&1 || [ -x "${3:-/nonexistent}" ] || missing="$missing $2"
 }
 need gcc gcc
+[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
 need git git
 need initdb postgresql "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)"
 need chromium chromium
