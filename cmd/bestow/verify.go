@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/verify"
+	"bestow.dev/trust"
 )
 
 type verifyCmd struct {
@@ -103,7 +104,7 @@ func judgeLines(in *invocation) (int, error) {
 // judge judges a case and prints the verdict.
 func (in *invocation) judge(text []byte) (*verify.Verdict, error) {
 	began := time.Now()
-	v := verify.Judge(text)
+	v := verify.Judge{TPMVendors: trust.TPMVendorIDs()}.Case(text)
 	v.Took(time.Since(began))
 	if v.Trace != nil {
 		fmt.Fprintf(in.stderr, "bestow: a fault while judging a case:\n%s", v.Trace)

@@ -2,14 +2,16 @@
 // what the server expected and what the browser answered, and says whether Bestow
 // would have accepted it, and if not, why.
 //
-//	verdict := verify.Judge(line)
+//	judge := verify.Judge{TPMVendors: trust.TPMVendorIDs()}
+//	verdict := judge.Case(line)
 //	os.Stdout.Write(verdict.Line())
 //
 // It is no second verifier. A case is translated into the expectation that a ceremony
 // of the server has, and given to [webauthn.JudgeRegistration] or
 // [webauthn.JudgeAuthentication], as the server does; what comes out is translated
 // into a verdict. Nothing else is asked: the package does no input or output and has
-// no clock, so a case gets the same verdict on every machine and in every year.
+// no clock, so one release gives a case the same verdict on every machine and in every
+// year.
 //
 // A case is hostile input. It is strict JSON of limited length; what stands in its
 // response is judged and never makes it unreadable. Whatever it holds, the answer is
@@ -21,6 +23,7 @@ package verify
 
 import (
 	"runtime/debug"
+	"slices"
 
 	"bestow.dev/webauthn"
 )
@@ -28,9 +31,17 @@ import (
 // MaxCaseBytes is how long a case may be, in JSON.
 const MaxCaseBytes = 4 << 20
 
-// Judge reads a case and judges it. It never panics: a fault of our own becomes a
+// Judge judges cases. The zero value accepts no attestation of format tpm but by the
+// manufacturers that a case names. It is safe for concurrent use.
+type Judge struct {
+	// TPMVendors are the TPM manufacturers whose attestation is accepted beside those
+	// that a case names, in the form of [webauthn.TrustPolicy].
+	TPMVendors []string
+}
+
+// Case reads a case and judges it. It never panics: a fault of our own becomes a
 // verdict too, with reason internal.
-func Judge(text []byte) Verdict { return guard(text, (*webauthnCase).judge) }
+func (j Judge) Case(text []byte) Verdict { return guard(text, j.judge) }
 
 // TooLong is the verdict on a case of more than [MaxCaseBytes], for callers that do
 // not read on to hand it in.
@@ -60,15 +71,16 @@ func guard(text []byte, judge func(*webauthnCase) Verdict) (v Verdict) {
 }
 
 // judge gives the case to the verification.
-func (c *webauthnCase) judge() Verdict {
+func (j Judge) judge(c *webauthnCase) Verdict {
 	if c.wire.Kind == kindRegistration {
-		return c.judgeRegistration()
+		return j.judgeRegistration(c)
 	}
-	return c.judgeAuthentication()
+	return judgeAuthentication(c)
 }
 
-func (c *webauthnCase) judgeRegistration() Verdict {
+func (j Judge) judgeRegistration(c *webauthnCase) Verdict {
 	trust, unreadable := c.wire.Policy.trust()
+	trust.TPMVendors = slices.Concat(j.TPMVendors, c.wire.Policy.ExtraTPMVendors)
 	resp, err := webauthn.ParseRegistrationResponse(c.response)
 	if err != nil {
 		return refused(c.id, err, unreadable)
@@ -92,7 +104,7 @@ func (c *webauthnCase) judgeRegistration() Verdict {
 	return accepted(c.id, let, func(v *Verdict) { v.Registration = newRegistration(reg) })
 }
 
-func (c *webauthnCase) judgeAuthentication() Verdict {
+func judgeAuthentication(c *webauthnCase) Verdict {
 	resp, err := webauthn.ParseAuthenticationResponse(c.response)
 	if err != nil {
 		return refused(c.id, err, nil)

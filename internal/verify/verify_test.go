@@ -79,6 +79,8 @@ func TestRegistrationCases(t *testing.T) {
 		{"time is no time", set("policy.time", "2026-01-01"), noCase},
 		{"time is the zero time", set("policy.time", "0001-01-01T00:00:00Z"), noCase},
 		{"no time", set("policy.time", nil), accept()},
+		{"TPM vendors", set("policy.extraTpmVendors", []any{"id:00000000"}), accept()},
+		{"TPM vendor as a number", set("policy.extraTpmVendors", []any{0}), noCase},
 		{"anchor with a line break", set("policy.trustAnchors", []any{"MIIB\nAAAA"}), noCase},
 		{"anchor in base64url", set("policy.trustAnchors", []any{"_-__"}), noCase},
 
@@ -92,7 +94,7 @@ func TestRegistrationCases(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := registrationCase(t)
 			tt.spoil(c)
-			tt.want.check(t, verify.Judge(encode(t, c)))
+			tt.want.check(t, verify.Judge{}.Case(encode(t, c)))
 		})
 	}
 }
@@ -145,7 +147,7 @@ func TestAuthenticationCases(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := authenticationCase(t)
 			tt.spoil(c)
-			v := verify.Judge(encode(t, c))
+			v := verify.Judge{}.Case(encode(t, c))
 			tt.want.check(t, v)
 			if tt.warns != "" && !slices.Contains(v.Warnings, tt.warns) {
 				t.Errorf("warnings %q, want %s", v.Warnings, tt.warns)
@@ -177,7 +179,7 @@ func TestAppID(t *testing.T) {
 			for _, spoil := range tt.spoil {
 				spoil(c)
 			}
-			tt.want.check(t, verify.Judge(encode(t, c)))
+			tt.want.check(t, verify.Judge{}.Case(encode(t, c)))
 		})
 	}
 }
@@ -203,7 +205,7 @@ func TestPresenceAndVerification(t *testing.T) {
 			c := registrationCase(t, tt.flags)
 			set("options.userPresence", tt.presence)(c)
 			set("options.userVerification", tt.verification)(c)
-			tt.want.check(t, verify.Judge(encode(t, c)))
+			tt.want.check(t, verify.Judge{}.Case(encode(t, c)))
 		})
 	}
 }
@@ -211,14 +213,14 @@ func TestPresenceAndVerification(t *testing.T) {
 func TestAnchorThatCannotBeRead(t *testing.T) {
 	c := registrationCase(t)
 	set("policy.trustAnchors", []any{"AAAA", "AAAA"})(c)
-	v := verify.Judge(encode(t, c))
+	v := verify.Judge{}.Case(encode(t, c))
 	accept().check(t, v)
 	if !slices.Equal(v.Warnings, []webauthn.Warning{verify.WarningTrustAnchorUnreadable}) {
 		t.Errorf("warnings %q", v.Warnings)
 	}
 
 	set("policy.attestationTrust", "require")(c)
-	v = verify.Judge(encode(t, c))
+	v = verify.Judge{}.Case(encode(t, c))
 	reject(webauthn.ReasonAttestationUntrusted).check(t, v)
 	if !slices.Equal(v.Warnings, []webauthn.Warning{verify.WarningTrustAnchorUnreadable}) {
 		t.Errorf("with trust required: warnings %q", v.Warnings)
@@ -266,7 +268,7 @@ func TestText(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v := verify.Judge([]byte(tt.text))
+			v := verify.Judge{}.Case([]byte(tt.text))
 			tt.want.check(t, v)
 			if v.ID != tt.id {
 				t.Errorf("id %q, want %q", v.ID, tt.id)
@@ -276,7 +278,7 @@ func TestText(t *testing.T) {
 }
 
 func TestUAFIsNamed(t *testing.T) {
-	v := verify.Judge([]byte(`{"schema":"uaf-case/1","id":"u"}`))
+	v := verify.Judge{}.Case([]byte(`{"schema":"uaf-case/1","id":"u"}`))
 	if v.Outcome != verify.Error || v.ID != "u" || v.Detail != "this version does not judge UAF cases" {
 		t.Errorf("%s", v.Line())
 	}
@@ -290,8 +292,8 @@ func TestLimit(t *testing.T) {
 	if len(text) != verify.MaxCaseBytes {
 		t.Fatalf("the case has %d bytes", len(text))
 	}
-	accept().check(t, verify.Judge(text))
-	noCase.check(t, verify.Judge(append(text, ' ')))
+	accept().check(t, verify.Judge{}.Case(text))
+	noCase.check(t, verify.Judge{}.Case(append(text, ' ')))
 }
 
 // What a verdict says of a refusal holds nothing of the credential.
@@ -307,7 +309,7 @@ func TestDetailHoldsNoKey(t *testing.T) {
 	} {
 		c := authenticationCase(t)
 		spoil(c)
-		v := verify.Judge(encode(t, c))
+		v := verify.Judge{}.Case(encode(t, c))
 		if v.Outcome == verify.Accept || v.Detail == "" || strings.Contains(v.Detail, key[:16]) {
 			t.Errorf("%s", v.Line())
 		}
@@ -318,7 +320,7 @@ func TestDetailHoldsNoKey(t *testing.T) {
 func TestLine(t *testing.T) {
 	c := registrationCase(t)
 	c["id"] = "<a>\n\u2028 & \"b\""
-	v := verify.Judge(encode(t, c))
+	v := verify.Judge{}.Case(encode(t, c))
 	line := v.Line()
 	if bytes.Count(line, []byte("\n")) != 1 || !bytes.HasSuffix(line, []byte("\n")) {
 		t.Errorf("not one line: %q", line)
