@@ -3,6 +3,7 @@ package softkey
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Attestation is how a key attests the credentials it makes.
@@ -14,6 +15,11 @@ const (
 	AttestSelf   Attestation = "self"     // packed, signed with the credential's own key
 	AttestU2F    Attestation = "fido-u2f" // as U2F keys do; ES256 only, and no AAGUID
 	AttestNone   Attestation = "none"
+
+	AttestAndroidKey Attestation = "android-key"       // as an Android keystore does, in a trusted environment; ES256 and RS256 only
+	AttestApple      Attestation = "apple"             // as Apple's anonymisation CA does; ES256 only
+	AttestSafetyNet  Attestation = "android-safetynet" // as Google's service did, in the key's own name
+	AttestCompound   Attestation = "compound"          // packed and android-key together
 )
 
 // attester makes attestation statements of one kind. Each format has a file of its
@@ -35,6 +41,11 @@ var attesters = map[Attestation]attester{
 	AttestSelf:   packedSelf{},
 	AttestU2F:    fidoU2F{},
 	AttestNone:   none{},
+
+	AttestAndroidKey: androidKey{},
+	AttestApple:      apple{},
+	AttestSafetyNet:  safetyNet{},
+	AttestCompound:   compound{packed{}, androidKey{}},
 }
 
 func attesterFor(a Attestation) (attester, error) {
@@ -55,6 +66,7 @@ type subjectOfAttestation struct {
 	data           *AuthData
 	authData       []byte // data as it is sent
 	clientDataHash []byte
+	now            time.Time
 	forge          *Forge
 }
 
@@ -64,10 +76,24 @@ func (s *subjectOfAttestation) message() []byte {
 }
 
 // Statement is an attestation statement before it is written. Its members are of the
-// types int64, string, bool, []byte, [][]byte, map[string]any and []any.
+// types int64, string, bool, []byte, [][]byte, map[string]any and []any. One of format
+// compound has Parts in place of Members.
 type Statement struct {
 	Format  string
 	Members map[string]any
+	Parts   []Statement
+}
+
+// encode returns the statement without its format.
+func (s Statement) encode() []byte {
+	if s.Parts == nil {
+		return cborAny(s.Members)
+	}
+	parts := make([][]byte, len(s.Parts))
+	for i, part := range s.Parts {
+		parts[i] = cborMap(named("fmt", cborText(part.Format)), named("attStmt", part.encode()))
+	}
+	return cborArray(parts...)
 }
 
 // none is the attestation that says nothing (WebAuthn §8.7).

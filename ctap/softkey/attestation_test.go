@@ -113,6 +113,12 @@ func checkStatement(t *testing.T, b *bench, attestation Attestation, body []byte
 	chain, _ := statement.typed(name("x5c"), majorArray)
 	credAlg, credKey := publicKey(t, made.key)
 
+	if check, ok := formatChecks[attestation]; ok {
+		if err := check(attestedCase{b, t, b.member(body, 3), credAlg, credKey, message}); err != nil || format != string(attestation) {
+			t.Errorf("format %q: %v", format, err)
+		}
+		return
+	}
 	switch attestation {
 	case AttestNone:
 		if format != "none" || len(statement.pairs) != 0 {
@@ -321,6 +327,9 @@ func honestRegistration(t *testing.T, b *bench, attestation Attestation, body []
 	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
 	if err != nil {
 		return err
+	}
+	if check, ok := formatChecks[attestation]; ok {
+		return check(attestedCase{b, t, b.member(body, 3), ES256, public, slices.Concat(made.raw, clientDataHash[:])})
 	}
 	statement := &params{pairs: b.member(body, 3).pairs}
 	want := map[Attestation]int{AttestPacked: 3, AttestSelf: 2, AttestU2F: 2, AttestNone: 0}[attestation]

@@ -2,6 +2,7 @@ package softkey
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"slices"
 )
 
@@ -15,6 +16,16 @@ type Forge struct {
 	Signed func(message []byte) []byte
 	// Signature returns what is sent in place of the signature.
 	Signature func(sig []byte) []byte
+	// Certificate may change the certificate that android-key, apple and
+	// android-safetynet have issued for each credential, before it is signed.
+	Certificate func(*x509.Certificate)
+	// OtherKey has android-key and apple certify a key other than the credential's,
+	// and sign with it.
+	OtherKey bool
+	// KeyDescription may change what android-key says of a key, before it is certified.
+	KeyDescription func(*KeyDescription)
+	// SafetyNet may change what android-safetynet answers, before it is signed.
+	SafetyNet func(*SafetyNetResponse)
 	// Statement may change an attestation statement before it is written.
 	Statement func(*Statement)
 	// Answer returns what is sent in place of a successful answer to makeCredential,
@@ -125,6 +136,11 @@ func assertion(name string, spoil func(*AuthData)) Forgery {
 // statementForgery makes a forgery of an attestation statement's members.
 func statementForgery(name string, spoil func(members map[string]any)) Forgery {
 	return Forgery{Name: name, Registration: true, Forge: Forge{Statement: func(s *Statement) { spoil(s.Members) }}}
+}
+
+// certificateForgery makes a forgery of the certificate for one credential.
+func certificateForgery(name string, spoil func(*x509.Certificate)) Forgery {
+	return Forgery{Name: name, Registration: true, Forge: Forge{Certificate: spoil}}
 }
 
 // flipLast returns a copy of b with its last bit flipped.

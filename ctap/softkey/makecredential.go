@@ -255,6 +255,7 @@ func (x *exchange) attest(data *AuthData, pair keyPair, hash []byte) ([]byte, er
 		data:           data,
 		authData:       encoded,
 		clientDataHash: hash,
+		now:            x.config.Now(),
 		forge:          &x.forge,
 	})
 	if err != nil {
@@ -266,6 +267,6 @@ func (x *exchange) attest(data *AuthData, pair keyPair, hash []byte) ([]byte, er
 	return cborMap(
 		at(0x01, cborText(statement.Format)),
 		at(0x02, cborBytes(encoded)),
-		at(0x03, cborAny(statement.Members)),
+		at(0x03, statement.encode()),
 	), nil
 }
