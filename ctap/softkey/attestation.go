@@ -14,6 +14,8 @@ const (
 	AttestPacked Attestation = "packed"   // packed, with the batch certificate
 	AttestSelf   Attestation = "self"     // packed, signed with the credential's own key
 	AttestU2F    Attestation = "fido-u2f" // as U2F keys do; ES256 only, and no AAGUID
+	AttestTPM    Attestation = "tpm"      // as TPMs do, with an attestation key on P-256; no EdDSA
+	AttestTPMRSA Attestation = "tpm-rsa"  // tpm, with an RSA attestation key
 	AttestNone   Attestation = "none"
 
 	AttestAndroidKey Attestation = "android-key"       // as an Android keystore does, in a trusted environment; ES256 and RS256 only
@@ -40,6 +42,8 @@ var attesters = map[Attestation]attester{
 	AttestPacked: packed{},
 	AttestSelf:   packedSelf{},
 	AttestU2F:    fidoU2F{},
+	AttestTPM:    tpm{ES256},
+	AttestTPMRSA: tpm{RS256},
 	AttestNone:   none{},
 
 	AttestAndroidKey: androidKey{},

@@ -35,6 +35,8 @@ var formatChecks = map[Attestation]func(attestedCase) error{
 	AttestApple:      attestedCase.apple,
 	AttestSafetyNet:  attestedCase.safetyNet,
 	AttestCompound:   attestedCase.compound,
+	AttestTPM:        attestedCase.tpm,
+	AttestTPMRSA:     attestedCase.tpm,
 }
 
 // members returns the statement's members, if they are these.

@@ -26,6 +26,8 @@ type Forge struct {
 	KeyDescription func(*KeyDescription)
 	// SafetyNet may change what android-safetynet answers, before it is signed.
 	SafetyNet func(*SafetyNetResponse)
+	// TPM is about what a TPM attests, with [AttestTPM] and [AttestTPMRSA].
+	TPM TPMForge
 	// Statement may change an attestation statement before it is written.
 	Statement func(*Statement)
 	// Answer returns what is sent in place of a successful answer to makeCredential,

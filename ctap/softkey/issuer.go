@@ -48,6 +48,7 @@ type issuer struct {
 	root      *x509.Certificate
 	rootKey   *ecdsa.PrivateKey
 	batchPair keyPair
+	rsaAIK    *tpmAIK
 }
 
 // newIssuer makes root and batch certificate, valid from now on.
@@ -98,6 +99,7 @@ func (i *issuer) load() error {
 	if i.rootKey, err = ecdsa.ParseRawPrivateKey(elliptic.P256(), i.RootKey); err != nil {
 		return errors.New("attestation root key is malformed")
 	}
+	i.rsaAIK = newTPMAIK(RS256)
 	if i.batchPair, err = parseKeyPair(ES256, i.BatchKey); err != nil {
 		return errors.New("attestation key is malformed")
 	}
