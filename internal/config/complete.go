@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -240,18 +241,40 @@ func (c *HermodClient) complete(at func(*string)) (err error) {
 	return nil
 }
 
+// ownPaths are where our own API and pages are; no front may stand over them.
+var ownPaths = []string{"/api/v1", "/enrol", "/signin"}
+
+// checkPrefix checks what stands before a front's paths.
 func checkPrefix(p *string) error {
 	*p = strings.TrimSuffix(*p, "/")
-	if *p != "" && (!strings.HasPrefix(*p, "/") || strings.ContainsAny(*p, "?#{} %")) {
-		return fmt.Errorf("%q is not a path that begins with a slash", *p)
+	if *p == "" {
+		return nil
+	}
+	if !strings.HasPrefix(*p, "/") || path.Clean(*p) != *p || strings.ContainsFunc(*p, odd) {
+		return fmt.Errorf("%q is not a plain path that begins with a slash", *p)
+	}
+	for _, ours := range ownPaths {
+		if *p == ours || strings.HasPrefix(*p, ours+"/") {
+			return fmt.Errorf("%q is taken: our own API and pages are there", *p)
+		}
 	}
 	return nil
+}
+
+// odd reports whether r is none of the characters that mean themselves in a path
+// (RFC 3986 §2.3) and no slash.
+func odd(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		return false
+	}
+	return !strings.ContainsRune("-._~/", r)
 }
 
 func checkHTTPS(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q is not an https URL without user, query or fragment", text)
+		return errors.New("want an https URL without user, query or fragment") // never quotes it: it may hold a password
 	}
 	return nil
 }

@@ -113,6 +113,13 @@ func TestRefused(t *testing.T) {
 		{"bad level", "level: warn", "level: loud", "log.level"},
 		{"bad network", "10.0.0.0/8", "10.0.0.0/99", "network"},
 		{"unknown relying party", "relying-party: example.com", "relying-party: example.org", "fronts.digital-access.relying-party"},
+		{"prefix that is not clean", "/rest/v3.0", "/rest//v3.0", "fronts.digital-access.prefix"},
+		{"prefix that leads upward", "/rest/v3.0", "/rest/../x", "fronts.digital-access.prefix"},
+		{"prefix with a blank", "/rest/v3.0", "/rest%20x", "fronts.digital-access.prefix"},
+		{"prefix over our own API", "/rest/v3.0", "/api/v1", "fronts.digital-access.prefix"},
+		{"uri-base over our own pages", `uri-base: ""`, "uri-base: /enrol/x", "fronts.hermod.uri-base"},
+		{"public-url with a password", "https://id.example.com/", "https://u:secret@id.example.com/", "public-url"},
+		{"a secret where a list is wanted", "callbackBasicAuth: \"u:p\"", "callbackBasicAuth: [ secret ]", "callback-basic-auth"},
 		{"zero attempts", "retryDelay: 5", "attempts: 0", "callback"},
 		{"half a certificate", "cert-file: c.pem, ", "", "tls"},
 		{"other database", `database: ""`, `database: "mysql://u:secret@h/d"`, "database"},
@@ -139,6 +146,14 @@ func TestRefused(t *testing.T) {
 				t.Errorf("the error quotes a secret: %v", err)
 			}
 		})
+	}
+}
+
+// A file of keys that is named by mistake is not repeated.
+func TestKeyFileAsConfiguration(t *testing.T) {
+	_, err := Load(Sources{File: write(t, "keys", "secretsecretsecretsecretsecretsecretsecret\n")})
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
 	}
 }
 

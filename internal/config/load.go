@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -59,13 +60,17 @@ func Load(from Sources) (*Config, error) {
 	return decode(k, base)
 }
 
+// quoted is what the YAML parser repeats of a file, which may be a file of keys that was
+// named by mistake.
+var quoted = regexp.MustCompile("`[^`]*`")
+
 func loadFile(k *koanf.Koanf, path string) error {
 	inFile := koanf.New(".")
 	if err := inFile.Load(file.Provider(path), yaml.Parser()); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("configuration file %s does not exist", path)
 		}
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %s", path, quoted.ReplaceAllString(err.Error(), "a value"))
 	}
 	root := inFile.Raw()
 	for _, front := range []string{"nevis", "onespan", "onewelcome"} {
