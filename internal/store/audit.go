@@ -169,6 +169,9 @@ func selectEvents(query audit.Query) (text string, args []any) {
 	where := []string{"tenant = $1"}
 	args = []any{query.Tenant}
 	and := func(condition string, arg any) {
+		if text, ok := arg.(string); ok {
+			arg = cleanText(text) // as what is stored was
+		}
 		args = append(args, arg)
 		where = append(where, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args))))
 	}

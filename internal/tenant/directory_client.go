@@ -76,6 +76,9 @@ func (d *Directory) client(ctx context.Context, id string) (*Client, error) {
 	if c := d.fileClients[id]; c != nil {
 		return c, nil
 	}
+	if !validClientID(id) {
+		return nil, ErrClientUnknown
+	}
 	return d.store.Client(ctx, id)
 }
 
@@ -202,6 +205,8 @@ func (d *Directory) mayChange(by Authority, id string) error {
 	}
 	c := d.fileClients[id]
 	switch {
+	case !validClientID(id):
+		return ErrClientUnknown
 	case c == nil:
 		return nil
 	case c.Tenant != by.Tenant:

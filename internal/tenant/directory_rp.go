@@ -95,8 +95,11 @@ func (d *Directory) DeleteRelyingParty(ctx context.Context, by Authority, id str
 		return err
 	}
 	key := rpKey{by.Tenant, id}
-	if d.fileRPs[key] != nil {
+	switch {
+	case d.fileRPs[key] != nil:
 		return ErrRelyingPartyReadOnly
+	case !validDomain(id):
+		return ErrRelyingPartyUnknown
 	}
 	e := by.Event(d.time(), "rp.deleted")
 	e.RelyingParty = id

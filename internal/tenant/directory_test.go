@@ -323,6 +323,12 @@ func TestClients(t *testing.T) {
 	} {
 		wantError(t, change(), tenant.ErrClientReadOnly)
 	}
+	for _, id := range []string{"a\x00", "\xff", "", strings.Repeat("a", 65)} { // no database is asked for these
+		_, err := w.Client(ctx, w.admin, id)
+		wantError(t, err, tenant.ErrClientUnknown)
+		wantError(t, w.EnableClient(ctx, w.admin, id), tenant.ErrClientUnknown)
+		wantError(t, w.DeleteRelyingParty(ctx, w.admin, id+".\x00"), tenant.ErrRelyingPartyUnknown)
+	}
 	for _, change := range []func() error{
 		func() error { return w.DisableClient(ctx, w.admin, "nobody") },
 		func() error { return w.DeleteClient(ctx, w.admin, "nobody") },

@@ -133,6 +133,8 @@ func testEventQuery(t *testing.T, db *store.DB) {
 		{"since", audit.Query{Since: noon.Add(4 * time.Minute)}, []int64{5, 6}},
 		{"until", audit.Query{Until: noon.Add(time.Minute)}, []int64{1}},
 		{"several", audit.Query{Action: "credential.", User: "u0", RelyingParty: "shop.example", After: 1}, []int64{5}},
+		{"what no engine stores", audit.Query{User: "u1\x00", Action: "\xff", Credential: "c\x00", RelyingParty: "\xc0\x80"}, nil},
+		{"a kind that no engine stores", audit.Query{Action: "credential\x00."}, nil},
 		{"nothing", audit.Query{User: "u1' OR '1'='1"}, nil},
 	}
 	for _, c := range tests {
