@@ -231,6 +231,26 @@ func TestVerifyTime(t *testing.T) {
 	}
 }
 
+// TestVerifyTPMVendors shows that a manufacturer outside the registry passes only
+// where the case names it.
+func TestVerifyTPMVendors(t *testing.T) {
+	tried := 0
+	for _, c := range vectorCases(t) {
+		without := bytes.Replace(c.text, []byte(`"extraTpmVendors"`), []byte(`"notes"`), 1)
+		if bytes.Equal(without, c.text) {
+			continue
+		}
+		tried++
+		code, stdout, _ := runVerify(t, bytes.NewReader(without))
+		if v := parseVerdicts(t, stdout)[0]; code != 1 || v.Reason != webauthn.ReasonAttestationCertificate {
+			t.Errorf("%s: exit %d: %s", c.id, code, stdout)
+		}
+	}
+	if tried == 0 {
+		t.Error("no case was tried")
+	}
+}
+
 // minimal is a case that can be judged, and is refused.
 const minimal = `{"schema":"webauthn-case/1","id":"m","kind":"registration","rp":{"id":"a"},"options":{"challenge":"YWJj"},"response":{}}`
 
