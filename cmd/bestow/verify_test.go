@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -174,6 +175,97 @@ func TestVerifyVectors(t *testing.T) {
 		c.check(t, &v[0])
 	}
 	t.Logf("%d cases judged as the standard expects, %d not yet supported", len(cases)-unsupported, unsupported)
+}
+
+// TestVerifySpoiledVectors changes one thing in each of the standard's examples.
+func TestVerifySpoiledVectors(t *testing.T) {
+	at := func(doc map[string]any, name string) map[string]any {
+		inner, _ := doc[name].(map[string]any)
+		return inner
+	}
+	changes := []struct {
+		name  string
+		spoil func(doc map[string]any) (applies bool)
+		want  webauthn.Reason
+	}{
+		{"other challenge", func(doc map[string]any) bool {
+			at(doc, "options")["challenge"] = "bm90IHRoZSBjaGFsbGVuZ2U"
+			return true
+		}, webauthn.ReasonChallenge},
+		{"other origin", func(doc map[string]any) bool {
+			at(doc, "rp")["origins"] = []string{"https://evil.example"}
+			return true
+		}, webauthn.ReasonOrigin},
+		{"other RP ID", func(doc map[string]any) bool {
+			at(doc, "rp")["id"] = "evil.example"
+			return true
+		}, webauthn.ReasonRPIDHash},
+		{"no foreign frames", func(doc map[string]any) bool {
+			applies := at(doc, "rp")["allowCrossOrigin"] == true
+			at(doc, "rp")["allowCrossOrigin"] = false
+			return applies
+		}, webauthn.ReasonCrossOrigin},
+		{"foreign frames, other pages", func(doc map[string]any) bool {
+			pages, _ := at(doc, "rp")["topOrigins"].([]any)
+			at(doc, "rp")["topOrigins"] = []string{"https://evil.example"}
+			return len(pages) > 0
+		}, webauthn.ReasonTopOrigin},
+		{"other algorithms", func(doc map[string]any) bool {
+			at(doc, "options")["pubKeyCredParams"] = []int{-39}
+			return doc["kind"] == "registration"
+		}, webauthn.ReasonAlgorithmNotOffered},
+		{"flipped bit in the assertion's signature", func(doc map[string]any) bool {
+			response := at(at(doc, "response"), "response")
+			text, ok := response["signature"].(string)
+			if !ok {
+				return false
+			}
+			sig, err := base64.RawURLEncoding.DecodeString(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sig[len(sig)-1] ^= 1
+			response["signature"] = base64.RawURLEncoding.EncodeToString(sig)
+			return true
+		}, webauthn.ReasonAssertionSignature},
+	}
+	type judged struct {
+		name string
+		want webauthn.Reason
+	}
+	var lines bytes.Buffer
+	var expected []judged
+	for _, c := range vectorCases(t) {
+		if c.expect["level"] != "must" {
+			continue
+		}
+		for _, change := range changes {
+			var doc map[string]any
+			if err := json.Unmarshal(c.text, &doc); err != nil {
+				t.Fatal(err)
+			}
+			if !change.spoil(doc) {
+				continue
+			}
+			text, err := json.Marshal(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&lines, "%s\n", text)
+			expected = append(expected, judged{c.id + ", " + change.name, change.want})
+		}
+	}
+	code, stdout, _ := runVerify(t, &lines, "--batch")
+	verdicts := parseVerdicts(t, stdout)
+	if code != 0 || len(verdicts) != len(expected) {
+		t.Fatalf("exit %d, %d verdicts on %d cases", code, len(verdicts), len(expected))
+	}
+	for i, e := range expected {
+		if v := verdicts[i]; v.Verdict != "reject" || v.Reason != e.want || v.Step == "" || v.Registration != nil || v.Authentication != nil {
+			t.Errorf("%s: %+v, want %s", e.name, v, e.want)
+		}
+	}
+	t.Logf("%d spoiled cases refused", len(expected))
 }
 
 // TestVerifyTime shows what a verdict says where the case gives no time.
