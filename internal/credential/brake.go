@@ -2,9 +2,10 @@ package credential
 
 import (
 	"context"
-	"net/netip"
 	"sync"
 	"time"
+
+	"bestow.dev/internal/tenant"
 )
 
 // brake counts what an address did within the current minute. It is kept per node
@@ -49,28 +50,13 @@ func (b *brake) turn(now time.Time) {
 	}
 }
 
-// key returns what an address is counted under: an IPv6 address under its /64, which
-// one subscriber has all of.
+// key returns what an address is counted under.
 func (b *brake) key(address string) string {
-	key := addressKey(address)
+	key := tenant.Network(address)
 	if _, seen := b.counts[key]; !seen && len(b.counts) >= maxBrakeAddresses {
 		return ""
 	}
 	return key
-}
-
-// addressKey returns the network an address is counted under.
-func addressKey(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	ip = ip.Unmap().WithZone("")
-	if ip.Is4() {
-		return ip.String()
-	}
-	prefix, _ := ip.Prefix(64)
-	return prefix.Addr().String()
 }
 
 // tenantGate holds back a tenant with very many open ceremonies. Counting them takes

@@ -75,7 +75,7 @@ func (s *Service) newCeremony(by tenant.Authority, rp string, kind CeremonyKind,
 		Created: now, Expires: now.Add(t.life),
 	}
 	if by.Session != "" {
-		c.Address = addressKey(by.Address)
+		c.Address = tenant.Network(by.Address)
 	}
 	return c, nil
 }

@@ -60,7 +60,7 @@ func (c *Callers) BySecret(ctx context.Context, id, secret string) (*tenant.Clie
 // byAnyOf is BySecret for a secret that may be meant in several ways; a wrong one
 // counts once.
 func (c *Callers) byAnyOf(ctx context.Context, id string, secrets ...string) (*tenant.Client, error) {
-	address := Address(ctx)
+	address := tenant.Network(Address(ctx))
 	pair := id[:min(len(id), maxLimitedID)] + " " + address
 	if c.client.Exceeded(pair) || c.address.Exceeded(address) {
 		return nil, ErrTooManyWrong
