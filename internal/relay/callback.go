@@ -26,12 +26,12 @@ const (
 	maxCallbacksPerClient = 16
 )
 
-// underway counts the callbacks of this node that are being delivered.
+// underway holds the callbacks of this node that are being delivered.
 type underway struct {
-	mu    sync.Mutex
-	total int
-	by    map[Recipient]int
-	all   sync.WaitGroup
+	mu  sync.Mutex
+	now map[CommandID]Claim // the last claim of each
+	by  map[Recipient]int   // how many to each client
+	all sync.WaitGroup
 
 	// held says that there was more to deliver than could be begun. Then landed is
 	// told when one is done.
@@ -39,11 +39,15 @@ type underway struct {
 	landed chan struct{}
 }
 
+func newUnderway() *underway {
+	return &underway{now: make(map[CommandID]Claim), by: make(map[Recipient]int), landed: make(chan struct{}, 1)}
+}
+
 // watchCallbacks delivers callbacks as they become due.
 func (s *Service) watchCallbacks(ctx context.Context) {
 	woken, cancel := s.wakeups.Wait(WakeCallbacks)
 	defer cancel()
-	u := &underway{by: make(map[Recipient]int), landed: make(chan struct{}, 1)}
+	u := newUnderway()
 	defer u.all.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -97,7 +101,7 @@ func nextWait(next time.Time, wait time.Duration) time.Duration {
 func (s *Service) startCallbacks(ctx context.Context, u *underway) (int, error) {
 	q := ClaimQuery{At: s.clock(), Lease: callbackLease}
 	u.mu.Lock()
-	q.Limit = maxCallbacks - u.total
+	q.Limit = maxCallbacks - len(u.now)
 	for client, n := range u.by {
 		if n >= maxCallbacksPerClient {
 			q.Not = append(q.Not, client)
@@ -109,34 +113,64 @@ func (s *Service) startCallbacks(ctx context.Context, u *underway) (int, error) 
 	}
 	claims, err := s.store.ClaimCallbacks(ctx, q)
 	for _, c := range claims {
-		u.start(c, func() { s.deliver(ctx, c) })
+		if u.begin(c) {
+			u.all.Go(func() {
+				s.deliver(ctx, u, c)
+				u.tell()
+			})
+		}
 	}
 	return len(claims), err
 }
 
-func (u *underway) start(c Claim, deliver func()) {
-	to := Recipient{c.Tenant, c.Client}
-	u.count(to, 1)
-	u.all.Go(func() {
-		deliver()
-		if u.count(to, -1) {
-			select {
-			case u.landed <- struct{}{}:
-			default:
-			}
-		}
-	})
-}
-
-// count adds n to what is under way, and reports whether more is held back.
-func (u *underway) count(to Recipient, n int) bool {
+// begin notes that c is being delivered. It reports false if that command's callback
+// is under way already: the clock was set forward past the end of its claim. The try
+// that has begun then counts under the new claim, and there is no second one.
+func (u *underway) begin(c Claim) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.total += n
-	if u.by[to] += n; u.by[to] == 0 {
+	_, twice := u.now[c.Command]
+	u.now[c.Command] = c
+	if !twice {
+		u.by[Recipient{c.Tenant, c.Client}]++
+	}
+	return !twice
+}
+
+// latest returns the claim that the result of c is to be stored under.
+func (u *underway) latest(c Claim) Claim {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.now[c.Command]
+}
+
+// end notes that the result of c is stored. It reports false if c was claimed anew
+// meanwhile: then its result counts for nothing and has to be stored again.
+func (u *underway) end(c Claim) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.now[c.Command] != c {
+		return false
+	}
+	delete(u.now, c.Command)
+	to := Recipient{c.Tenant, c.Client}
+	if u.by[to]--; u.by[to] == 0 {
 		delete(u.by, to)
 	}
-	return u.held
+	return true
+}
+
+// tell wakes the loop if there is more to deliver than could be begun.
+func (u *underway) tell() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.held {
+		return
+	}
+	select {
+	case u.landed <- struct{}{}:
+	default:
+	}
 }
 
 func (u *underway) hold(held bool) {
@@ -148,30 +182,29 @@ func (u *underway) hold(held bool) {
 // DeliverDue delivers the callbacks that are due now, and those that become due by
 // it, and returns how many tries that took. [Service.Run] does so by itself.
 func (s *Service) DeliverDue(ctx context.Context) (int, error) {
-	total := 0
+	u, total := newUnderway(), 0
 	for {
-		claims, err := s.store.ClaimCallbacks(ctx, ClaimQuery{At: s.clock(), Lease: callbackLease, Limit: maxCallbacks})
-		if err != nil || len(claims) == 0 {
+		n, err := s.startCallbacks(ctx, u)
+		if err != nil || n == 0 {
 			return total, err
 		}
-		total += len(claims)
-		var all sync.WaitGroup
-		for _, c := range claims {
-			all.Go(func() { s.deliver(ctx, c) })
-		}
-		all.Wait()
+		total += n
+		u.all.Wait()
 	}
 }
 
 // deliver tries once to deliver a callback and notes what came of it. It is not cut
 // short when the server stops: a try that has begun may have arrived.
-func (s *Service) deliver(ctx context.Context, claim Claim) {
+func (s *Service) deliver(ctx context.Context, u *underway, claim Claim) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallbackTimeout+settleTime)
 	defer cancel()
 	refusal := s.call(ctx, claim)
-	if err := s.settle(ctx, claim, refusal); err != nil {
-		// The claim runs out and the callback is repeated.
-		s.complain(ctx, "the result of a callback could not be stored", err)
+	for ended := false; !ended; ended = u.end(claim) {
+		claim = u.latest(claim)
+		if err := s.settle(ctx, claim, refusal); err != nil {
+			// The claim runs out and the callback is repeated.
+			s.complain(ctx, "the result of a callback could not be stored", err)
+		}
 	}
 }
 

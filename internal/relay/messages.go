@@ -18,7 +18,8 @@ const MaxWait = 30 * time.Second
 // Errors: relay.session_wrong; relay.session_gone, also when the session ends
 // while it waits; the context's, if that ends.
 func (s *Service) Messages(ctx context.Context, d Desktop, wait time.Duration) ([]plugout.MessageItem, error) {
-	until := s.clock().Add(min(wait, MaxWait))
+	// How long a call takes is no matter of the wall clock, which may be set meanwhile.
+	began := time.Now()
 	// First waiting, then looking, so that nothing falls between.
 	woken, cancel := s.wakeups.Wait(WakeBox + d.Box)
 	defer cancel()
@@ -28,7 +29,7 @@ func (s *Service) Messages(ctx context.Context, d Desktop, wait time.Duration) (
 		if err != nil || len(items) > 0 {
 			return items, err
 		}
-		rest := earliest(until, box.Expires).Sub(s.clock())
+		rest := min(min(wait, MaxWait)-time.Since(began), box.Expires.Sub(s.clock()))
 		if rest <= 0 {
 			return nil, nil
 		}
@@ -52,13 +53,6 @@ func (s *Service) Messages(ctx context.Context, d Desktop, wait time.Duration) (
 func (s *Service) stillOpen(ctx context.Context, d Desktop) error {
 	_, err := s.enter(ctx, d)
 	return err
-}
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // visible returns the box that d has opened and the messages it may see now.

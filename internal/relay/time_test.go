@@ -21,7 +21,8 @@ func inBubble(t *testing.T, fn func(t *testing.T, w *world), variants ...variant
 		db, err := store.Open(t.Context(), store.Config{SQLite: path})
 		check(t, err)
 		defer db.Close()
-		w := worldOn(t, db, append(variants, func(_ *relay.Client, c *relay.Config) { c.Now = nil })...)
+		bubbles := func(_ *relay.Client, c *relay.Config) { c.Now = nil }
+		w := worldOn(t, db, append([]variant{bubbles}, variants...)...)
 		w.clock.at = time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error)
