@@ -96,11 +96,39 @@ func (n names) networks() []*net.IPNet {
 
 func makePair(dir, host string, now time.Time) error {
 	n := namesFor(host)
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ca, caKey, err := newAuthority(n, now)
 	if err != nil {
 		return err
 	}
-	ca := &x509.Certificate{
+	leaf, key, err := newServer(n, ca, caKey)
+	if err != nil {
+		return err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// The certificate comes last: without it the next start makes everything anew, so
+	// a crash in between leaves no pair that does not fit.
+	_ = os.Remove(filepath.Join(dir, CertFile))
+	return errors.Join(
+		write(filepath.Join(dir, CAFile), 0o644, block("CERTIFICATE", ca.Raw)),
+		write(filepath.Join(dir, KeyFile), 0o600, block("PRIVATE KEY", keyDER)),
+		write(filepath.Join(dir, CertFile), 0o644, append(block("CERTIFICATE", leaf), block("CERTIFICATE", ca.Raw)...)),
+	)
+}
+
+// newAuthority makes an authority for n and nothing else. Its key is the caller's to
+// drop.
+func newAuthority(n names, now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.Certificate{
 		SerialNumber:                serial(),
 		Subject:                     pkix.Name{CommonName: "Bestow local authority " + now.UTC().Format("2006-01-02"), Organization: []string{"Bestow"}},
 		NotBefore:                   now.Add(-backdate),
@@ -113,19 +141,21 @@ func makePair(dir, host string, now time.Time) error {
 		PermittedDNSDomains:         n.dns,
 		PermittedIPRanges:           n.networks(),
 	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if ca, err = x509.ParseCertificate(caDER); err != nil {
-		return err
-	}
+	ca, err := x509.ParseCertificate(der)
+	return ca, key, err
+}
 
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// newServer makes the server's certificate, which is good for as long as its authority.
+func newServer(n names, ca *x509.Certificate, caKey *ecdsa.PrivateKey) (der []byte, key *ecdsa.PrivateKey, err error) {
+	key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	leaf := &x509.Certificate{
+	template := &x509.Certificate{
 		SerialNumber:          serial(),
 		Subject:               pkix.Name{CommonName: n.dns[len(n.dns)-1], Organization: []string{"Bestow"}},
 		NotBefore:             ca.NotBefore,
@@ -136,26 +166,8 @@ func makePair(dir, host string, now time.Time) error {
 		DNSNames:              n.dns,
 		IPAddresses:           n.ips,
 	}
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
-	if err != nil {
-		return err
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	// The certificate comes last: without it the next start makes everything anew, so
-	// a crash in between leaves no pair that does not fit.
-	_ = os.Remove(filepath.Join(dir, CertFile))
-	return errors.Join(
-		write(filepath.Join(dir, CAFile), 0o644, block("CERTIFICATE", caDER)),
-		write(filepath.Join(dir, KeyFile), 0o600, block("PRIVATE KEY", keyDER)),
-		write(filepath.Join(dir, CertFile), 0o644, append(block("CERTIFICATE", leafDER), block("CERTIFICATE", caDER)...)),
-	)
+	der, err = x509.CreateCertificate(rand.Reader, template, ca, key.Public(), caKey)
+	return der, key, err
 }
 
 // serial returns a random positive serial number of 127 bits.

@@ -190,7 +190,8 @@ func (db *DB) CompleteRegistration(ctx context.Context, done credential.Register
 		if err := holdUser(ctx, q, c.Tenant, c.User); err != nil {
 			return err
 		}
-		if err := endCeremony(ctx, q, c.Tenant, done.Ceremony, done.At, credential.CeremonySucceeded, "", c.ID); err != nil {
+		end := ceremonyEnd{tenant: c.Tenant, id: done.Ceremony, at: done.At, state: credential.CeremonySucceeded, credential: c.ID}
+		if err := endCeremony(ctx, q, end); err != nil {
 			return err
 		}
 		if done.Session != "" {
@@ -222,17 +223,27 @@ func holdUser(ctx context.Context, q tx, tenant string, id credential.UserID) er
 	return credential.ErrUserLocked
 }
 
+// ceremonyEnd is how a ceremony ended.
+type ceremonyEnd struct {
+	tenant     string
+	id         credential.CeremonyID
+	at         time.Time
+	state      credential.CeremonyState
+	outcome    string        // of one that failed
+	credential credential.ID // of one that succeeded
+}
+
 // endCeremony takes a ceremony that is open at the time out of that state. Whoever
 // gets nil is the only one who ever does.
-func endCeremony(ctx context.Context, q tx, tenant string, id credential.CeremonyID, at time.Time, state credential.CeremonyState, outcome string, made credential.ID) error {
+func endCeremony(ctx context.Context, q tx, end ceremonyEnd) error {
 	const text = `UPDATE ceremony SET state = $3, ended_ms = $4, outcome = $5, credential = $6
 		WHERE id = $1 AND tenant = $2 AND state = 'open' AND expires_ms > $4`
-	n, err := q.Exec(ctx, text, id, tenant, state, ms(at), outcome, made)
+	n, err := q.Exec(ctx, text, end.id, end.tenant, end.state, ms(end.at), end.outcome, end.credential)
 	if err != nil || n == 1 {
 		return err
 	}
 	var now credential.CeremonyState
-	err = q.QueryRow(ctx, `SELECT state FROM ceremony WHERE id = $1 AND tenant = $2`, id, tenant).Scan(&now)
+	err = q.QueryRow(ctx, `SELECT state FROM ceremony WHERE id = $1 AND tenant = $2`, end.id, end.tenant).Scan(&now)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return credential.ErrCeremonyUnknown
@@ -250,7 +261,8 @@ func (db *DB) CompleteAuthentication(ctx context.Context, done credential.Authen
 		if err := useCredential(ctx, q, done); err != nil {
 			return err
 		}
-		if err := endCeremony(ctx, q, done.Tenant, done.Ceremony, done.At, credential.CeremonySucceeded, "", done.Credential); err != nil {
+		end := ceremonyEnd{tenant: done.Tenant, id: done.Ceremony, at: done.At, state: credential.CeremonySucceeded, credential: done.Credential}
+		if err := endCeremony(ctx, q, end); err != nil {
 			return err
 		}
 		if done.Session != "" {
@@ -300,7 +312,8 @@ func useCredential(ctx context.Context, q tx, done credential.Authenticated) err
 // FailCeremony implements [credential.CeremonyStore].
 func (db *DB) FailCeremony(ctx context.Context, f credential.Failed, e audit.Event) error {
 	return db.write(ctx, func(ctx context.Context, q tx) error {
-		if err := endCeremony(ctx, q, f.Tenant, f.Ceremony, f.At, credential.CeremonyFailed, f.Outcome, ""); err != nil {
+		end := ceremonyEnd{tenant: f.Tenant, id: f.Ceremony, at: f.At, state: credential.CeremonyFailed, outcome: f.Outcome}
+		if err := endCeremony(ctx, q, end); err != nil {
 			return err
 		}
 		return appendAudit(ctx, q, e)
