@@ -46,6 +46,7 @@ func newSoft(t testing.TB, attestation softkey.Attestation) *softRegistration {
 		Anchors:                         []*x509.Certificate{key.AttestationRoot()},
 		Time:                            validAt,
 		AllowDeprecatedAndroidSafetyNet: true,
+		TPMVendors:                      []string{softkey.TPMManufacturer},
 	}
 	return s
 }
@@ -149,6 +150,7 @@ func wrongMembers(step string, required ...string) []softStep {
 func TestSoftForgeries(t *testing.T) {
 	for _, attestation := range []softkey.Attestation{
 		softkey.AttestAndroidKey, softkey.AttestApple, softkey.AttestSafetyNet, softkey.AttestCompound,
+		softkey.AttestTPM, softkey.AttestTPMRSA,
 	} {
 		honest := softkey.Forgery{Name: "untouched"}
 		for _, f := range append(softkey.Forgeries(attestation), honest) {
