@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/plugout"
+	"bestow.dev/internal/tenant"
 )
 
 // MaxWrongTokens is how many wrong tokens one address may present within
@@ -47,7 +47,7 @@ func (d Desktop) LogValue() slog.Value { return slog.StringValue("desktop at box
 // that is not there, was opened before, or is over.
 func (s *Service) OpenSession(ctx context.Context, r Redemption) (*plugout.SessionResponse, error) {
 	now := s.clock()
-	from, since := network(r.Address), now.Add(-WrongTokenWindow)
+	from, since := tenant.Network(r.Address), now.Add(-WrongTokenWindow)
 	wrong, err := s.store.WrongTokens(ctx, from, since)
 	if err != nil {
 		return nil, err
@@ -156,22 +156,4 @@ func newSessionSecret() string {
 	var b [32]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// network returns what wrong tokens are counted by: an IPv4 address, or the /64
-// that an IPv6 address is in, for one desk has a whole /64 to call from.
-func network(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		return a.String()
-	}
-	p, err := a.Prefix(64)
-	if err != nil {
-		return a.String()
-	}
-	return p.String()
 }
