@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"testing"
 
+	"bestow.dev/ctap/softkey"
 	"bestow.dev/webauthn"
 )
 
@@ -97,6 +98,13 @@ func FuzzAttestationObject(f *testing.F) {
 	for _, m := range []*madeRegistration{newRegistration(f), newSelf(f), newFull(f).madeRegistration, newU2F(f).madeRegistration} {
 		f.Add(m.attestationObject(f))
 	}
+	for _, attestation := range []softkey.Attestation{
+		softkey.AttestAndroidKey, softkey.AttestApple, softkey.AttestSafetyNet, softkey.AttestCompound,
+	} {
+		made := newSoft(f, attestation)
+		made.make(f)
+		f.Add(made.attestationObject(f))
+	}
 	m := newRegistration(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		resp, err := webauthn.ParseAttestationObject(data)
@@ -105,7 +113,7 @@ func FuzzAttestationObject(f *testing.F) {
 		}
 		// Go on to the statement, past what the fuzzer could hardly get right.
 		exp := m.exp
-		exp.Trust = webauthn.TrustPolicy{Attestation: webauthn.TrustIgnore}
+		exp.Trust = webauthn.TrustPolicy{Attestation: webauthn.TrustIgnore, AllowDeprecatedAndroidSafetyNet: true}
 		resp.CredentialID = resp.AuthenticatorData.Attested.CredentialID
 		resp.ClientData = webauthn.ClientData{Type: "webauthn.create", Challenge: testChallenge, Origin: testOrigin}
 		reg, err := webauthn.JudgeRegistration(exp, resp)

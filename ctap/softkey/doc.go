@@ -36,7 +36,8 @@
 //
 // A new key makes itself a root and a batch certificate below it, both named as
 // software. The root is in no list of trusted roots, and its name says why not; a test
-// can trust what [Key.AttestationRoot] returns.
+// can trust what [Key.AttestationRoot] returns. Formats whose certificates others issue,
+// such as Apple's CA, have theirs from the same root.
 //
 // # Forging
 //
