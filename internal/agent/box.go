@@ -66,14 +66,13 @@ type box struct {
 	session string // bearer secret, once redeemed
 	now     func() time.Time
 
-	// skew is what has to be added to our clock to get the relay's.
-	skew time.Duration
+	// skew is what has to be added to our clock to get the relay's, in nanoseconds.
+	skew atomic.Int64
 }
 
 // response is what a call brought. The body is bounded.
 type response struct {
 	status int
-	date   string
 	body   []byte
 }
 
@@ -104,7 +103,10 @@ func (b *box) call(ctx context.Context, timeout time.Duration, req request) (*re
 	if res.StatusCode >= 500 || limited {
 		return nil, passing{err: fmt.Errorf("the relay answered %d", res.StatusCode), unread: limited}
 	}
-	return &response{status: res.StatusCode, date: res.Header.Get("Date"), body: body}, nil
+	if res.StatusCode < 300 {
+		b.setSkew(res.Header.Get("Date"))
+	}
+	return &response{status: res.StatusCode, body: body}, nil
 }
 
 type request struct {
@@ -145,7 +147,6 @@ func (b *box) redeem(ctx context.Context, token string, client plugout.Client) (
 		WroteHeaderField: func(string, []string) { sent.Store(true) },
 		WroteHeaders:     func() { sent.Store(true) },
 	})
-	asked := b.now()
 	res, err := b.call(traced, callTimeout, request{http.MethodPost, "/session", plugout.MediaTypeJSON, body})
 	if err != nil {
 		if p, ok := errors.AsType[passing](err); ok && sent.Load() && !p.unread {
@@ -167,24 +168,27 @@ func (b *box) redeem(ctx context.Context, token string, client plugout.Client) (
 		return nil, &Error{Code: CodeProtocol, Text: "open the session", Err: err}
 	}
 	b.session = opened.Session
-	b.setSkew(res.date, asked)
 	return opened, nil
 }
 
-// setSkew notes how far the relay's clock is from ours. A date has whole seconds and
-// the way takes time, so that a difference of up to two seconds says nothing.
-func (b *box) setSkew(date string, asked time.Time) {
+// setSkew notes how far the relay's clock is from ours, by the date of an answer that
+// has just come. Each answer tells, for either clock may be set during a session. A
+// date has whole seconds and the way takes time, so that a difference of up to two
+// seconds says nothing.
+func (b *box) setSkew(date string) {
 	theirs, err := http.ParseTime(date)
 	if err != nil {
 		return
 	}
-	if skew := theirs.Sub(asked); skew.Abs() > 2*time.Second {
-		b.skew = skew
+	skew := theirs.Sub(b.now())
+	if skew.Abs() <= 2*time.Second {
+		skew = 0
 	}
+	b.skew.Store(int64(skew))
 }
 
 // relayNow is the time by the relay's clock.
-func (b *box) relayNow() time.Time { return b.now().Add(b.skew) }
+func (b *box) relayNow() time.Time { return b.now().Add(time.Duration(b.skew.Load())) }
 
 // until returns how long it is to a moment of the relay's clock.
 func (b *box) until(t time.Time) time.Duration { return t.Sub(b.relayNow()) }

@@ -224,11 +224,13 @@ func TestLegible(t *testing.T) {
 		" Acme ":                      "Acme",
 		"a\x1b[2Jb":                   "a\uFFFD[2Jb",
 		"a\nb\tc":                     "a b c",
+		"a \u3000 \u2028\u0085b":      "a b",
 		"a\u202Eb":                    "a\uFFFDb",
 		"Zoë 🔑":                       "Zoë 🔑",
 		strings.Repeat("x", 300):      strings.Repeat("x", 200) + "…",
 		"a\xffb":                      "a\uFFFDb",
 		"a\u200bb\u2066c\u2069\u00a0": "a\uFFFDb\uFFFDc\uFFFD",
+		"a\u009b2Jb\x7f":              "a\uFFFD2Jb\uFFFD",
 	}
 	for in, want := range tests {
 		if got := legible(in); got != want {

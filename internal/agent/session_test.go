@@ -378,6 +378,35 @@ func TestAnswersAreDatedByTheRelaysClock(t *testing.T) {
 	}
 }
 
+// Either clock may be set during a session: each call tells how far they are apart.
+func TestAnswersFollowAClockThatIsSet(t *testing.T) {
+	r := relaytest.New(t)
+	fetched := 0 // one call at a time
+	r.Expires = time.Now().Add(3 * time.Hour)
+	for range 3 {
+		m := r.Post(plugout.Ping, `{}`)
+		m.Expires = m.Expires.Add(3 * time.Hour)
+	}
+	hours := []time.Duration{0, time.Hour, -time.Hour, 0}
+	r.Before = func(w http.ResponseWriter, req *http.Request) bool {
+		if req.Method == http.MethodGet && req.URL.RawQuery == "" { // a message is fetched
+			fetched++
+		}
+		w.Header().Set("Date", time.Now().Add(hours[fetched]).UTC().Format(http.TimeFormat))
+		return false
+	}
+	d := newDesk(t, r)
+	if report, err := d.open(r); err != nil || !report.Good() {
+		t.Fatalf("report %+v, %v", report, err)
+	}
+	for i, a := range r.Answers {
+		want := time.Now().Add(hours[i+1])
+		if late := want.Sub(time.Unix(a.IssuedAt, 0)); late.Abs() > plugout.MaxIssueTimeSkew {
+			t.Errorf("answer %d is dated %v from the relay's clock", i, late)
+		}
+	}
+}
+
 func TestAnswerInPlainJSONWhereAskedFor(t *testing.T) {
 	r := relaytest.New(t)
 	r.Post(plugout.SessionStart, `{}`).Format = plugout.FormatJSON
