@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/alecthomas/kong"
 
@@ -121,17 +122,33 @@ func Main(ctx context.Context, env Env, args []string) (code int) {
 		return exited
 	}
 	if err != nil {
-		return report(env.Stderr, usageError{err.Error()})
+		return report(env.Stderr, discreet(usageError{err.Error()}, args))
 	}
 	dir, err := c.Dir.dir()
 	if err != nil {
 		return report(env.Stderr, err)
 	}
-	code = report(env.Stderr, k.Run(&invocation{Env: env, ctx: ctx, dir: dir}))
+	code = report(env.Stderr, discreet(k.Run(&invocation{Env: env, ctx: ctx, dir: dir}), args))
 	if c.Open.Hold {
 		hold(ctx, env)
 	}
 	return code
+}
+
+// discreet returns err, or in place of one that quotes a link from the command line an
+// error that does not: a link is a secret until it is followed.
+func discreet(err error, args []string) error {
+	if err == nil {
+		return nil
+	}
+	said := strings.ToLower(err.Error())
+	for _, arg := range args {
+		arg = strings.ToLower(arg)
+		if i := strings.Index(arg, scheme.Name+":"); i >= 0 && strings.Contains(said, arg[i:]) {
+			return usage("a link stands where none is expected; it is followed with: open -- LINK")
+		}
+	}
+	return err
 }
 
 // hold keeps the terminal open until the person has read what is in it.
@@ -171,8 +188,19 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "bestow-agent: cancelled")
 		return code
 	}
-	fmt.Fprintln(w, "bestow-agent:", err)
+	fmt.Fprintln(w, "bestow-agent:", harmless(err.Error()))
 	return code
+}
+
+// harmless returns text without what could command a terminal: an error may quote a
+// file, a server's certificate or what was typed.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 func exitCode(err error) int {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"bestow.dev/ctap"
 	"bestow.dev/ctap/softkey"
@@ -527,6 +528,52 @@ func TestExitCodes(t *testing.T) {
 	for _, tt := range tests {
 		if got := exitCode(tt.err); got != tt.want {
 			t.Errorf("%v: exit %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+// A link that stands where none is expected is not repeated on the terminal: its token
+// is good until it is followed.
+func TestMisplacedLinkIsNotPrinted(t *testing.T) {
+	d := newDesk(t)
+	link := relaytest.New(t).Link().String()
+	for _, args := range [][]string{
+		{link},
+		{"open", "--", link, link},
+		{"open", "--link", link},
+		{"open", "--link=" + link},
+		{"trust", "add", link},
+		{"trust", "add", link, "--rp", "login.example.com"},
+		{"trust", "add", "msg.example.com", "--rp", link},
+		{"assert", strings.ToUpper(link)},
+		{"softkey", "info", "--softkey=" + link, "--secrets-fd=0"},
+	} {
+		if code := d.run("", args...); code != ExitUsage { // which checks that no token is printed
+			t.Errorf("%q: exit %d", args, code)
+		}
+		if out := d.stderr.String(); strings.Contains(strings.ToLower(out), relaytest.Box) {
+			t.Errorf("printed %q", out)
+		}
+	}
+}
+
+// What an error quotes cannot command the terminal that shows it.
+func TestErrorsCannotCommandTheTerminal(t *testing.T) {
+	d := newDesk(t)
+	for _, args := range [][]string{
+		{"op\x1b[2Jen"},
+		{"trust", "add", "x\x1b]0;pwn\x07", "--rp", "a.example"},
+		{"softkey", "info", "--softkey", d.path("k\u009b2J")},
+		{"install", "--program", "/opt/agent\nExec=sh", "--print", "macos", "--out", d.path("out")},
+	} {
+		if code := d.run("", args...); code == ExitDone {
+			t.Errorf("%q is taken", args)
+		}
+		for _, r := range d.stderr.String() {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Errorf("%q prints %q", args, &d.stderr)
+				break
+			}
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"unicode"
 
 	"bestow.dev/internal/agent/scheme"
 	"bestow.dev/internal/plugout"
@@ -33,6 +35,10 @@ Example for the administrator of Windows desks:
 
 // Run installs, or writes files for those who do.
 func (c *installCmd) Run(in *invocation) error {
+	// It goes into files where a line end would begin an entry of its own.
+	if strings.ContainsFunc(c.Program, unicode.IsControl) {
+		return usage("--program: a path has no control characters")
+	}
 	if c.Print != "" {
 		return c.print(in)
 	}
