@@ -102,12 +102,16 @@ func compile(rp *tenant.RelyingParty, before *policy) (*policy, error) {
 	return p, err
 }
 
-// version names what rp asks for: two relying parties that judge alike at all times
-// have the same version, whenever and wherever they were written down.
+// version names what rp asks for and the shipped data that decides with it: two
+// relying parties that judge alike at all times have the same version, whenever and
+// wherever they were written down.
 func version(rp *tenant.RelyingParty) (string, error) {
 	settings := *rp
 	settings.Source, settings.Created, settings.Changed = "", time.Time{}, time.Time{}
-	text, err := json.Marshal(settings)
+	text, err := json.Marshal(struct {
+		Settings   tenant.RelyingParty
+		TPMVendors []string
+	}{settings, trust.TPMVendorIDs()})
 	if err != nil {
 		return "", err
 	}
