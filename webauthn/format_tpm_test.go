@@ -190,6 +190,9 @@ func TestTPMSteps(t *testing.T) {
 		}, "", ""},
 		{"8.3.1: relative names of their own", func(_ *testing.T, m *madeTPM) { m.identity.SeparateRDNs = true }, "", ""},
 
+		{"trust: the model is allowed", func(_ *testing.T, m *madeTPM) {
+			m.exp.Trust.AllowedAAGUIDs = []webauthn.AAGUID{testAAGUID}
+		}, "", ""},
 		{"trust: another root", func(t *testing.T, m *madeTPM) {
 			m.exp.Trust.Anchors = []*x509.Certificate{issue(t, caTemplate("Example TPM Root"), newKey(t), nil).cert}
 		}, webauthn.ReasonAttestationUntrusted, "7.1/24"},
