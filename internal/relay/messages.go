@@ -57,6 +57,9 @@ func (s *Service) stillOpen(ctx context.Context, d Desktop) error {
 
 // visible returns the box that d has opened and the messages it may see now.
 func (s *Service) visible(ctx context.Context, d Desktop) (*Box, []plugout.MessageItem, error) {
+	if !isID(d.Box) {
+		return nil, nil, ErrSessionGone
+	}
 	box, waiting, err := s.store.Waiting(ctx, d.Box, s.clock())
 	if err != nil {
 		return nil, nil, err
@@ -104,6 +107,15 @@ func (s *Service) Fetch(ctx context.Context, d Desktop, message string) (*plugou
 
 // delivery returns an open message of the box that d has opened.
 func (s *Service) delivery(ctx context.Context, d Desktop, message string) (*Delivery, error) {
+	if !isID(message) {
+		if _, err := s.enter(ctx, d); err != nil {
+			return nil, err
+		}
+		return nil, ErrMessageUnknown
+	}
+	if !isID(d.Box) {
+		return nil, ErrSessionGone
+	}
 	m, err := s.store.Delivery(ctx, d.Box, message)
 	if err != nil && (m == nil || !errors.Is(err, ErrMessageUnknown)) {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/tenant"
@@ -55,7 +57,7 @@ func (s *Service) OpenSession(ctx context.Context, r Redemption) (*plugout.Sessi
 	if wrong >= MaxWrongTokens {
 		return nil, ErrRedeemLimited
 	}
-	box, err := s.store.Box(ctx, r.Box)
+	box, err := s.box(ctx, r.Box)
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +133,21 @@ func (s *Service) ConfirmMatch(ctx context.Context, d Desktop) error {
 	return err
 }
 
+// box returns a box by its id, as it stands in a path.
+func (s *Service) box(ctx context.Context, id string) (*Box, error) {
+	if !isID(id) {
+		return nil, ErrSessionGone
+	}
+	return s.store.Box(ctx, id)
+}
+
+// isID reports whether text can be the id of a box or message. What cannot is not
+// looked for: paths may hold what a database does not take as text.
+func isID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
+
 // enter returns the box that d has opened.
 func (s *Service) enter(ctx context.Context, d Desktop) (*Box, error) {
-	box, err := s.store.Box(ctx, d.Box)
+	box, err := s.box(ctx, d.Box)
 	if err != nil {
 		return nil, err
 	}

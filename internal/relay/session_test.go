@@ -2,12 +2,15 @@ package relay_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/plugout"
@@ -265,5 +268,59 @@ func TestNothingSecretIsStored(t *testing.T) {
 	check(t, err)
 	if bytes.Contains(b.TokenHash, []byte(token)) || bytes.Contains(b.SessionHash, []byte(a.Session)) || len(b.TokenHash) != 32 || len(b.SessionHash) != 32 {
 		t.Error("a box holds its secrets in the clear")
+	}
+}
+
+// picky is a database that takes no zero bytes, as PostgreSQL does not.
+type picky struct {
+	relay.Store
+	t *testing.T
+}
+
+func (s picky) take(ids ...string) {
+	for _, id := range ids {
+		if uuid.Validate(id) != nil {
+			s.t.Errorf("%q was looked for", id)
+		}
+	}
+}
+
+func (s picky) Box(ctx context.Context, id string) (*relay.Box, error) {
+	s.take(id)
+	return s.Store.Box(ctx, id)
+}
+
+func (s picky) Waiting(ctx context.Context, box string, now time.Time) (*relay.Box, []relay.Waiting, error) {
+	s.take(box)
+	return s.Store.Waiting(ctx, box, now)
+}
+
+func (s picky) Delivery(ctx context.Context, box, message string) (*relay.Delivery, error) {
+	s.take(box, message)
+	return s.Store.Delivery(ctx, box, message)
+}
+
+// What stands in a path and can be no id is not looked for.
+func TestPathsThatAreNoIDs(t *testing.T) {
+	w := newWorld(t, func(_ *relay.Client, c *relay.Config) { c.Store = picky{c.Store, t} })
+	start, a := w.started(600)
+	for _, bad := range []string{"", "\x00", "x", "urn:uuid:" + a.Box, "{" + a.Box + "}", a.Box[:35] + "\x00"} {
+		in := redemption(start)
+		in.Box = bad
+		nobody := relay.Desktop{Box: bad, Session: a.Session}
+		_, err := w.OpenSession(t.Context(), in)
+		wantError(t, err, relay.ErrSessionGone)
+		_, err = w.Messages(t.Context(), nobody, 0)
+		wantError(t, err, relay.ErrSessionGone)
+		_, err = w.Fetch(t.Context(), nobody, start.Destinations[0].Message)
+		wantError(t, err, relay.ErrSessionGone)
+		_, err = w.Fetch(t.Context(), nobody, bad)
+		wantError(t, err, relay.ErrSessionGone)
+		wantError(t, w.CloseSession(t.Context(), nobody), relay.ErrSessionGone)
+
+		_, err = w.Fetch(t.Context(), a.Desktop, bad)
+		wantError(t, err, relay.ErrMessageUnknown)
+		_, err = w.Fetch(t.Context(), relay.Desktop{Box: a.Box, Session: "other"}, bad)
+		wantError(t, err, relay.ErrSessionWrong)
 	}
 }
