@@ -1,6 +1,7 @@
 package webauthn_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"slices"
 	"testing"
@@ -114,9 +115,14 @@ func TestAndroidKeySteps(t *testing.T) {
 			return append(append([]byte{0x30, 0x80}, b[2:]...), 0, 0)
 		}), key, "8.4/4"},
 		{"step 4: security level an INTEGER", value(func(b []byte) []byte { b[6] = 2; return b }), key, "8.4/4"},
-		{"step 4: too long", func(s *softRegistration) {
-			s.describe(func(d *softkey.KeyDescription) { d.Challenge = make([]byte, 17<<10) })
-		}, key, "8.4/4"},
+		{"step 4: long", raw(999, octets(8<<10)...), "", ""},
+		{"step 4: too long", raw(999, octets(17<<10)...), key, "8.4/4"},
+		{"step 4: authorization under a primitive tag", value(func(b []byte) []byte {
+			return bytes.Replace(b, []byte{0xa1, 5, 0x31}, []byte{0x81, 5, 0x31}, 1)
+		}), key, "8.4/4"},
+		{"step 4: authorization under a tag of another class", value(func(b []byte) []byte {
+			return bytes.Replace(b, []byte{0xa1, 5, 0x31}, []byte{0x61, 5, 0x31}, 1)
+		}), key, "8.4/4"},
 
 		{"step 4: unknown authorization", raw(999, 2, 1, 7), "", ""},
 		{"step 4: unknown authorization of a large tag", raw(1<<28, 0x30, 0), "", ""},
@@ -189,6 +195,11 @@ func TestAndroidKeySteps(t *testing.T) {
 		}, webauthn.ReasonAttestationUntrusted, "7.1/24"},
 	}
 	testSoftSteps(t, softkey.AttestAndroidKey, append(wrongMembers("8.4/1", "alg", "sig", "x5c"), steps...))
+}
+
+// octets returns an OCTET STRING of n zeros, of which there are more than 255.
+func octets(n int) []byte {
+	return append([]byte{4, 0x82, byte(n >> 8), byte(n)}, make([]byte, n)...)
 }
 
 // newSoftRoot returns the root of a software key that has nothing to do with it.

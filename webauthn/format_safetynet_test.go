@@ -100,7 +100,8 @@ func TestSafetyNetSteps(t *testing.T) {
 		{"step 2: five parts", part(2, func(s string) string { return s + ".e30.e30" }), malformed, "8.5/2"},
 		{"step 2: padding", part(2, func(s string) string { return s + "=" }), malformed, "8.5/2"},
 		{"step 2: white space", part(0, func(s string) string { return s + "\n" }), malformed, "8.5/2"},
-		{"step 2: too long", part(1, func(string) string { return strings.Repeat("A", 33<<10) }), malformed, "8.5/2"},
+		{"step 2: long", says("pad", strings.Repeat("A", 16<<10)), "", ""},
+		{"step 2: too long", says("pad", strings.Repeat("A", 33<<10)), malformed, "8.5/2"},
 		{"step 2: header no JSON", text(0, replace("{", "")), malformed, "8.5/2"},
 		{"step 2: something after the header", text(0, func(s string) string { return s + "{}" }), malformed, "8.5/2"},
 		{"step 2: alg twice", text(0, replace("{", `{"alg":"ES256",`)), malformed, "8.5/2"},
@@ -119,6 +120,9 @@ func TestSafetyNetSteps(t *testing.T) {
 		{"step 2: certificate null", heads("x5c", []any{nil}), malformed, "8.5/2"},
 		{"step 2: certificate in base64url", certificate(func(s string) any {
 			return strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(s) + "_"
+		}), malformed, "8.5/2"},
+		{"step 2: second certificate not in base64", answer(func(r *softkey.SafetyNetResponse) {
+			r.Header["x5c"] = append(r.Header["x5c"].([]string), "*")
 		}), malformed, "8.5/2"},
 		{"step 2: certificate in lines", certificate(func(s string) any { return s[:64] + "\n" + s[64:] }), malformed, "8.5/2"},
 		{"step 2: certificate cut short", certificate(func(s string) any { return s[:100] }), webauthn.ReasonAttestationCertificateMalformed, "8.5/2"},
