@@ -19,7 +19,7 @@ build: ## build both programs into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/bestow ./cmd/bestow-agent
 
 .PHONY: test
-test: setup check test-all cross browser ## everything: installs what it needs, then lint, race, both databases, both programs, Chromium
+test: setup check test-all differential cross browser ## everything: installs what it needs, then lint, race, both databases, both programs, Chromium
 
 .PHONY: setup
 setup: ## install what `make test` needs (as root on Debian), or name what is missing
@@ -42,6 +42,14 @@ test-go: ## every Go test that needs Go alone
 	@[ -n "$(RACE)" ] || echo "no C compiler: running without the race detector"
 	go vet ./...
 	go test $(RACE) -timeout 20m ./...
+
+.PHONY: differential
+differential: ## some thousands of ceremonies, judged here and by another implementation
+	cd test/differential && go vet ./... && go test -count=1 ./...
+
+.PHONY: mutate
+mutate: ## break each check of webauthn in turn and see that a test notices; takes minutes
+	go run ./test/mutate
 
 .PHONY: browser
 browser: build ## the pages in headless Chromium with a virtual authenticator
