@@ -195,7 +195,7 @@ func (b *BLOB) parsePayload(payload []byte) ([]json.RawMessage, error) {
 	}
 	b.Unknown = o.rest()
 	for _, name := range sortedNames(b.Unknown) {
-		b.find(Finding{Code: WarningUnknownMember, Entry: -1, Member: name})
+		b.find(Finding{Code: WarningUnknownMember, Entry: -1, Member: shown(name)})
 	}
 	return entries, nil
 }

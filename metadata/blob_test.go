@@ -2,6 +2,8 @@ package metadata_test
 
 import (
 	"crypto/x509"
+	"errors"
+	"strings"
 	"testing"
 
 	"bestow.dev/metadata"
@@ -71,5 +73,14 @@ func TestForAttestation(t *testing.T) {
 	}
 	if got := b.ForAttestation(&webauthn.Attestation{}); got != nil || got.TrustAnchors() != nil || !got.StatusAt(now).Sound() {
 		t.Errorf("nothing: %v", got)
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	d := newDraft()
+	d.payload["no"] = "7"
+	_, err := d.verify()
+	if got := err.Error(); !strings.HasPrefix(got, "metadata: payload_malformed at 3.1.6: ") || errors.Unwrap(err) == nil {
+		t.Errorf("%s, beneath %v", got, errors.Unwrap(err))
 	}
 }

@@ -40,7 +40,7 @@ func offeredChain(s *signed, o *Options) ([]*x509.Certificate, error) {
 	// Step 4: x5u comes before x5c. Fetching is up to the caller.
 	if s.x5u != "" {
 		if len(o.Chain) == 0 {
-			return nil, refuse(ReasonX5U, stepX5U, "the chain is at %q, and was not handed in", s.x5u[:min(len(s.x5u), 256)])
+			return nil, refuse(ReasonX5U, stepX5U, "the chain is at %.256q, and was not handed in", s.x5u)
 		}
 		return o.Chain, nil
 	}

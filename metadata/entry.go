@@ -83,6 +83,9 @@ type entryReader struct {
 }
 
 func (r *entryReader) find(code Warning, member, detail string) {
+	if len(r.findings) == maxFindings {
+		return
+	}
 	r.findings = append(r.findings, Finding{Code: code, Entry: r.index, Member: member, Detail: detail})
 }
 

@@ -1,6 +1,9 @@
 package metadata_test
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -223,5 +226,40 @@ func TestHasAttestation(t *testing.T) {
 				t.Errorf("%s listed: %s is %v", tt.listed, kind, !want)
 			}
 		}
+	}
+}
+
+// The UAF vectors come with statements of version 3.
+func TestVectorStatements(t *testing.T) {
+	dir := os.Getenv("BESTOW_VECTORS")
+	if dir == "" {
+		dir = "../../shared/vectors"
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "uaf", "metadata-v3.json"))
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("the vectors are not on this machine:", err)
+	}
+	var doc struct{ Statements []json.RawMessage }
+	if err := json.Unmarshal(data, &doc); err != nil || len(doc.Statements) == 0 {
+		t.Fatalf("%d statements, %v", len(doc.Statements), err)
+	}
+	for _, text := range doc.Statements {
+		s, findings, err := metadata.ParseStatement(text)
+		if err != nil || len(findings) > 0 || s.AAID == "" {
+			t.Errorf("%s: %v, %v", text, findings, err)
+		}
+	}
+}
+
+func TestLongNamesAreCut(t *testing.T) {
+	d := newDraft()
+	d.payload[strings.Repeat("ä", 1000)] = 1
+	d.entry(0)[strings.Repeat("n", 1000)] = 1
+	b, err := d.verify()
+	if err != nil || len(b.Findings) != 2 || len(b.Findings[0].Member) != 64 || len(b.Findings[1].Member) != 64 {
+		t.Errorf("%v, %v", b, err)
 	}
 }

@@ -102,11 +102,11 @@ func (s *signed) parseHeader(text []byte, allowed []cose.Algorithm) (half int, e
 		return 0, refuse(ReasonJWSMalformed, stepForm, "the header has critical extensions")
 	}
 	if header.Typ != nil && !strings.EqualFold(*header.Typ, "JWT") {
-		return 0, refuse(ReasonJWSMalformed, stepForm, "the header's type is %q, not JWT", *header.Typ)
+		return 0, refuse(ReasonJWSMalformed, stepForm, "the header's type is %.32q, not JWT", *header.Typ)
 	}
 	known, ok := signatureAlgorithms[header.Alg]
 	if !ok || !slices.Contains(allowed, known.alg) {
-		return 0, refuse(ReasonAlgorithm, stepForm, "algorithm %q is not allowed", header.Alg)
+		return 0, refuse(ReasonAlgorithm, stepForm, "algorithm %.32q is not allowed", header.Alg)
 	}
 	s.alg = known.alg
 	if header.X5U != nil {

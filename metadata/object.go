@@ -56,7 +56,7 @@ func (o *object) rest() map[string]json.RawMessage {
 func (o *object) unknown() map[string]json.RawMessage {
 	rest := o.rest()
 	for _, name := range sortedNames(rest) {
-		o.find(WarningUnknownMember, o.path+name, "")
+		o.find(WarningUnknownMember, o.path+shown(name), "")
 	}
 	return rest
 }
@@ -144,6 +144,9 @@ func optionalCertificate(o *object, name string) *x509.Certificate {
 	}
 	return c
 }
+
+// shown returns as much of a name as a finding shows. Names come from outside.
+func shown(name string) string { return strings.ToValidUTF8(name[:min(len(name), 64)], "") }
 
 func sortedNames(members map[string]json.RawMessage) []string {
 	return slices.Sorted(maps.Keys(members))

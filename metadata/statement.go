@@ -268,5 +268,9 @@ func (s *Statement) isAbout(e *Entry) bool {
 	if s.AAID != "" && !strings.EqualFold(s.AAID, e.AAID) {
 		return false
 	}
-	return !slices.ContainsFunc(s.KeyIdentifiers, func(k KeyIdentifier) bool { return !slices.Contains(e.KeyIdentifiers, k) })
+	named := make(map[KeyIdentifier]bool, len(e.KeyIdentifiers))
+	for _, key := range e.KeyIdentifiers {
+		named[key] = true
+	}
+	return !slices.ContainsFunc(s.KeyIdentifiers, func(key KeyIdentifier) bool { return !named[key] })
 }
