@@ -296,3 +296,16 @@ func TestResponseNamesTheCeremony(t *testing.T) {
 		t.Errorf("got challenge %x, credential %x, user handle %x", resp.ClientData.Challenge, resp.CredentialID, resp.UserHandle)
 	}
 }
+
+// TestNoCredentialID checks that a record and a response that both lack the credential ID
+// do not belong together for that.
+func TestNoCredentialID(t *testing.T) {
+	m := newAssertion(t)
+	resp, err := webauthn.ParseAuthenticationResponse(m.json(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.CredentialID, m.exp.Credential.ID, m.exp.AllowCredentials = nil, nil, nil
+	_, err = webauthn.JudgeAuthentication(m.exp, resp)
+	wantRefusal(t, err, webauthn.ReasonCredentialIDMismatch, "7.2/6")
+}

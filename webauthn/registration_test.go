@@ -137,6 +137,9 @@ func TestRegistrationSteps(t *testing.T) {
 		}, webauthn.ReasonCBORMalformed, "7.1/13"},
 		{"step 13: bytes after it", func(t *testing.T, m *madeRegistration) { m.object = append(m.attestationObject(t), 0) }, webauthn.ReasonCBORTrailingBytes, "7.1/13"},
 		{"step 13: a list", func(_ *testing.T, m *madeRegistration) { m.object = cArray() }, webauthn.ReasonCBORMalformed, "7.1/13"},
+		{"step 13: a list of three", func(_ *testing.T, m *madeRegistration) {
+			m.object = cArray(cInt(1), cInt(2), cInt(3))
+		}, webauthn.ReasonCBORMalformed, "7.1/13"},
 		{"step 13: no fmt", func(t *testing.T, m *madeRegistration) {
 			m.object = cMap(pair{cText("attStmt"), cMap()}, pair{cText("authData"), cBytes(m.auth.bytes())})
 		}, webauthn.ReasonCBORMalformed, "7.1/13"},

@@ -2,6 +2,7 @@ package webauthn_test
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -37,6 +38,25 @@ func (a *attested) reroot(t *testing.T, change func(*x509.Certificate)) {
 	a.root = issue(t, template, a.rootKey, nil)
 	a.issuer = a.root
 	a.exp.Trust.Anchors = []*x509.Certificate{a.root.cert}
+}
+
+// maze offers certificates of two CAs that issued each other, three of each, and only
+// behind them the one that leads from the leaf to the root, and from nowhere else. To
+// find it takes more signature checks than anybody may have us do.
+func maze(t *testing.T, a *attested) {
+	t.Helper()
+	issuing := func(name string, key *ecdsa.PrivateKey, issuer *authority) *authority {
+		return issue(t, caTemplate(name), key, issuer)
+	}
+	left, right := newKey(t), newKey(t)
+	leftCA, rightCA := issuing("Left", left, nil), issuing("Right", right, nil)
+	for range 3 {
+		a.extra = append(a.extra, issuing("Left", left, rightCA).cert, issuing("Right", right, leftCA).cert)
+	}
+	wayOut := caTemplate("Left")
+	wayOut.MaxPathLenZero = true
+	a.issuer = issue(t, wayOut, left, a.root)
+	a.extra = append(a.extra, a.issuer.cert)
 }
 
 // TestTrust walks the paths and policies of 7.1/23 and 7.1/24.
@@ -87,6 +107,9 @@ func TestTrust(t *testing.T) {
 		{"other root of the same name", func(t *testing.T, a *attested) {
 			a.exp.Trust.Anchors = []*x509.Certificate{issue(t, caTemplate("Example Root"), newKey(t), nil).cert}
 		}, webauthn.ReasonAttestationUntrusted, 0},
+		{"anchor of the issuer's key and another name", func(t *testing.T, a *attested) {
+			a.exp.Trust.Anchors = []*x509.Certificate{issue(t, caTemplate("Other Root"), a.rootKey, nil).cert}
+		}, webauthn.ReasonAttestationUntrusted, 0},
 		{"intermediate missing from x5c", func(t *testing.T, a *attested) {
 			a.intermediate(t, nil)
 			a.extra = nil
@@ -103,6 +126,8 @@ func TestTrust(t *testing.T) {
 			a.extra = []*x509.Certificate{issue(t, caTemplate("One"), one, second).cert, issue(t, caTemplate("Two"), two, first).cert}
 			a.issuer = first
 		}, webauthn.ReasonAttestationUntrusted, 0},
+
+		{"path behind a maze", maze, webauthn.ReasonAttestationCertificate, 0},
 
 		{"issuer is no CA", func(t *testing.T, a *attested) {
 			a.intermediate(t, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, 0 })
