@@ -30,9 +30,9 @@
 //
 // Stored times are those of the wall clock. Set forward, it ends at once what would
 // have ended meanwhile; set back, what waits goes on waiting until the clock is there
-// again. Neither ends anything twice, nor tells of it twice: nothing is ordered by
-// time, and how long a poll or a pause takes is no matter of the wall clock. The
-// clocks of several nodes have to agree to a few seconds.
+// again, callbacks between two tries included. Neither ends anything twice, nor tells
+// of it twice: nothing is ordered by time. The clocks of several nodes have to agree
+// to a few seconds.
 //
 // A session's callback precedes those of its commands. Where a command's timeout
 // equals its lifespan the timeout comes first.

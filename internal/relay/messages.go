@@ -18,8 +18,10 @@ const MaxWait = 30 * time.Second
 // Errors: relay.session_wrong; relay.session_gone, also when the session ends
 // while it waits; the context's, if that ends.
 func (s *Service) Messages(ctx context.Context, d Desktop, wait time.Duration) ([]plugout.MessageItem, error) {
-	// How long a call takes is no matter of the wall clock, which may be set meanwhile.
-	began := time.Now()
+	wait = min(wait, MaxWait)
+	// The clock on the wall may be set meanwhile. Set forward it costs a call; set back
+	// it must not hold this one, so that the time that has really passed counts too.
+	until, began := s.clock().Add(wait), time.Now()
 	// First waiting, then looking, so that nothing falls between.
 	woken, cancel := s.wakeups.Wait(WakeBox + d.Box)
 	defer cancel()
@@ -29,7 +31,8 @@ func (s *Service) Messages(ctx context.Context, d Desktop, wait time.Duration) (
 		if err != nil || len(items) > 0 {
 			return items, err
 		}
-		rest := min(min(wait, MaxWait)-time.Since(began), box.Expires.Sub(s.clock()))
+		now := s.clock()
+		rest := min(until.Sub(now), box.Expires.Sub(now), wait-time.Since(began))
 		if rest <= 0 {
 			return nil, nil
 		}
