@@ -1,6 +1,8 @@
 package metadata_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/sha1"
 	"crypto/x509"
 	"errors"
 	"strings"
@@ -73,6 +75,17 @@ func TestForAttestation(t *testing.T) {
 	}
 	if got := b.ForAttestation(&webauthn.Attestation{}); got != nil || got.TrustAnchors() != nil || !got.StatusAt(now).Sound() {
 		t.Errorf("nothing: %v", got)
+	}
+}
+
+func TestKeyIdentifierOf(t *testing.T) {
+	cert := newService().leaf.cert
+	point := must(cert.PublicKey.(*ecdsa.PublicKey).ECDH()).Bytes()
+	if got, ok := metadata.KeyIdentifierOf(cert); !ok || got != sha1.Sum(point) {
+		t.Errorf("%v, %v", got, ok)
+	}
+	if _, ok := metadata.KeyIdentifierOf(&x509.Certificate{}); ok {
+		t.Error("a certificate without a key has an identifier")
 	}
 }
 

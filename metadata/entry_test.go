@@ -100,6 +100,7 @@ func TestEntries(t *testing.T) {
 		{"root in base64url", stated("attestationRootCertificates", []string{"-_-_"}), badCert, "metadataStatement.attestationRootCertificates[0]", damaged},
 		{"root with white space around", stated("attestationRootCertificates", []string{" " + text(newService().ca.cert) + "\n"}), "", "", func(e *entry) bool { return len(e.TrustAnchors()) == 1 }},
 		{"another model in getInfo", stated("authenticatorGetInfo", members{"aaguid": strings.Repeat("1", 32)}), metadata.WarningStatementMismatch, "metadataStatement.authenticatorGetInfo.aaguid", sound},
+		{"getInfo malformed", stated("authenticatorGetInfo", members{"versions": 1}), malformed, "metadataStatement.authenticatorGetInfo", func(e *entry) bool { return sound(e) && e.Statement.GetInfo == nil }},
 		{"algorithms malformed", stated("authenticationAlgorithms", "x"), malformed, "metadataStatement.authenticationAlgorithms", damaged},
 		{"description empty", stated("description", ""), missing, "metadataStatement.description", damaged},
 		{"version too large", stated("authenticatorVersion", 1e20), malformed, "metadataStatement.authenticatorVersion", damaged},

@@ -232,13 +232,20 @@ func (s *Statement) readAttestation(o *object) {
 	}
 }
 
+// readGetInfo reads what the model answers to getInfo. As that decides nothing, one
+// that cannot be read is told, and damages nothing.
 func (s *Statement) readGetInfo(o *object) {
 	const name = "authenticatorGetInfo"
 	raw := o.members[name]
-	if s.GetInfo = optional[*GetInfo](o, name); s.GetInfo == nil {
+	var info *GetInfo
+	if err := o.take(name, &info); err != nil {
+		o.find(WarningMemberMalformed, o.path+name, err.Error())
 		return
 	}
-	s.GetInfo.Raw = raw
+	if info == nil {
+		return
+	}
+	info.Raw, s.GetInfo = raw, info
 	if id := s.GetInfo.AAGUID; !s.AAGUID.IsZero() && !strings.EqualFold(id, hex.EncodeToString(s.AAGUID[:])) {
 		o.find(WarningStatementMismatch, o.path+name+".aaguid", "it is not the statement's")
 	}

@@ -73,8 +73,12 @@ func (e *Entry) StatusFor(at time.Time, d Device) *Standing {
 		switch known.kind {
 		case kindCertified:
 			defects = slices.DeleteFunc(defects, func(defect *StatusReport) bool { return d.cures(r, defect) })
-			s.UpdateAvailable, s.Retired = false, false
-			if d.mayHave(r) && inForce(r, at) && known.level >= s.Level {
+			s.Retired = false
+			if !d.mayHave(r) {
+				continue
+			}
+			s.UpdateAvailable = false
+			if inForce(r, at) && known.level >= s.Level {
 				s.Level, s.LevelReport = known.level, r
 			}
 		case kindUncertified:

@@ -113,6 +113,20 @@ func TestUpdateAndRetirement(t *testing.T) {
 	}
 }
 
+func TestUpdateForAnOldDevice(t *testing.T) {
+	three, five := uint64(3), uint64(5)
+	e := &metadata.Entry{StatusReports: []metadata.StatusReport{
+		{Status: "UPDATE_AVAILABLE"},
+		{Status: "FIDO_CERTIFIED_L1", AuthenticatorVersion: &five},
+	}}
+	if !e.StatusFor(now, metadata.Device{Firmware: &three}).UpdateAvailable {
+		t.Error("no update for firmware older than the certified")
+	}
+	if e.StatusFor(now, metadata.Device{Firmware: &five}).UpdateAvailable {
+		t.Error("an update for the certified firmware")
+	}
+}
+
 func TestLevelNames(t *testing.T) {
 	for _, status := range []metadata.Status{"FIDO_CERTIFIED_L1", "FIDO_CERTIFIED_L1plus", "FIDO_CERTIFIED_L2", "FIDO_CERTIFIED_L2plus", "FIDO_CERTIFIED_L3", "FIDO_CERTIFIED_L3plus"} {
 		if got := "FIDO_CERTIFIED_" + status.Level().String(); got != string(status) {
