@@ -2,6 +2,8 @@ package webauthn_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -219,6 +221,14 @@ func TestRegistrationSteps(t *testing.T) {
 
 		{"step 20: algorithm not offered", func(_ *testing.T, m *madeRegistration) { m.exp.Algorithms = []cose.Algorithm{cose.EdDSA} }, webauthn.ReasonAlgorithmNotOffered, "7.1/20"},
 		{"step 20: nothing offered, which means the defaults", func(_ *testing.T, m *madeRegistration) { m.exp.Algorithms = nil }, "", ""},
+		{"step 20: nothing offered, and none of the defaults", func(t *testing.T, m *madeRegistration) {
+			public, _, err := ed25519.GenerateKey(rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.auth.key = coseKey(t, public)
+			m.exp.Algorithms = nil
+		}, webauthn.ReasonAlgorithmNotOffered, "7.1/20"},
 		{"step 20: point not on the curve", func(t *testing.T, m *madeRegistration) {
 			m.auth.key = coseEC2(-7, 1, bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{1}, 32))
 		}, webauthn.ReasonPublicKeyInvalid, "7.1/20"},
