@@ -76,6 +76,7 @@ func TestRegistrationSteps(t *testing.T) {
 		{"step 6: no JSON", func(_ *testing.T, m *madeRegistration) { m.clientBytes = []byte(`{"type"`) }, webauthn.ReasonClientDataMalformed, "7.1/6"},
 		{"step 6: empty", func(_ *testing.T, m *madeRegistration) { m.clientBytes = []byte{} }, webauthn.ReasonClientDataMalformed, "7.1/6"},
 		{"step 6: null", func(_ *testing.T, m *madeRegistration) { m.clientBytes = []byte(`null`) }, webauthn.ReasonClientDataMalformed, "7.1/6"},
+		{"step 6: too long", func(_ *testing.T, m *madeRegistration) { m.client["extra"] = strings.Repeat("x", 64<<10) }, webauthn.ReasonClientDataMalformed, "7.1/6"},
 		{"step 6: member twice", func(_ *testing.T, m *madeRegistration) {
 			m.clientBytes = append([]byte(`{"type":"webauthn.create",`), m.client.bytes()[1:]...)
 		}, webauthn.ReasonClientDataMalformed, "7.1/6"},

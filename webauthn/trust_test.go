@@ -312,7 +312,7 @@ func TestManyNamesakes(t *testing.T) {
 // TestSHA1Chain checks that SHA-1 on a path has to be allowed, and is told.
 func TestSHA1Chain(t *testing.T) {
 	a := newFull(t)
-	a.leaf = withSHA1(t, a)
+	a.leaf = withSHA1(t, a, ecdsaSHA1)
 	_, err := a.judge(t)
 	wantRefusal(t, err, webauthn.ReasonAttestationCertificate, "7.1/24")
 
@@ -326,9 +326,22 @@ func TestSHA1Chain(t *testing.T) {
 	}
 }
 
+// TestSHA1ChainRSA checks that RSA with SHA-1 is refused before its signature is looked at.
+func TestSHA1ChainRSA(t *testing.T) {
+	a := newFull(t)
+	a.leaf = withSHA1(t, a, rsaSHA1)
+	_, err := a.judge(t)
+	wantRefusal(t, err, webauthn.ReasonAttestationCertificate, "7.1/24")
+}
+
+var (
+	ecdsaSHA1 = pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}}
+	rsaSHA1   = pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}, Parameters: asn1.NullRawValue}
+)
+
 // withSHA1 issues the attestation certificate with a SHA-1 signature, which the
 // standard library reads but does not make.
-func withSHA1(t *testing.T, a *attested) *authority {
+func withSHA1(t *testing.T, a *attested, algorithm pkix.AlgorithmIdentifier) *authority {
 	t.Helper()
 	good := issue(t, a.template, a.leafKey, a.issuer).cert
 	var cert struct {
@@ -354,8 +367,7 @@ func withSHA1(t *testing.T, a *attested) *authority {
 	if _, err := asn1.Unmarshal(cert.TBS.FullBytes, &tbs); err != nil {
 		t.Fatal(err)
 	}
-	ecdsaSHA1 := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}}
-	tbs.Algorithm, cert.Algorithm = ecdsaSHA1, ecdsaSHA1
+	tbs.Algorithm, cert.Algorithm = algorithm, algorithm
 	raw, err := asn1.Marshal(tbs)
 	if err != nil {
 		t.Fatal(err)
