@@ -4,8 +4,10 @@
 // event, no change. The events of a tenant form a hash chain, so that a row that
 // was altered, removed or slipped in afterwards is found by [Chain.Add].
 //
-// Events name people by our own opaque identifiers only. Erasing a person
-// removes what those identifiers point to and leaves the chain whole.
+// Events name users by our own opaque identifiers only. Erasing a person removes
+// what those identifiers point to and leaves the chain whole. What else may tell of a
+// person stays: the network address of a desk, and whom an API client claims to act
+// for.
 package audit
 
 import (
