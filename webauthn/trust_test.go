@@ -148,6 +148,10 @@ func TestTrust(t *testing.T) {
 			a.reroot(t, func(c *x509.Certificate) { c.MaxPathLen = 1 })
 			a.intermediate(t, nil)
 		}, "", 3},
+		{"self-issued intermediate, which does not count", func(t *testing.T, a *attested) {
+			a.reroot(t, func(c *x509.Certificate) { c.MaxPathLenZero = true })
+			a.intermediate(t, func(c *x509.Certificate) { c.Subject.CommonName = "Example Root" })
+		}, "", 3},
 		{"path longer than the root allows", func(t *testing.T, a *attested) {
 			a.reroot(t, func(c *x509.Certificate) { c.MaxPathLenZero = true })
 			a.intermediate(t, nil)
