@@ -139,6 +139,21 @@ func LogFault(ctx context.Context, err error) {
 	Log(ctx).Log(ctx, level, "refused", "code", f.Code, "kind", f.Kind.String(), "error", f.Error())
 }
 
+// StatusOf returns the HTTP status of f where a vendor's table says nothing else:
+// that of its cause, if it is one of reading a request, and otherwise that of its kind.
+func StatusOf(f *fault.Error) int {
+	switch f.Code {
+	case ErrTooLarge.Code:
+		return http.StatusRequestEntityTooLarge
+	case ErrNotJSON.Code:
+		return http.StatusUnsupportedMediaType
+	case ErrMethod.Code:
+		return http.StatusMethodNotAllowed
+	default:
+		return Status(f.Kind)
+	}
+}
+
 type contextKey int
 
 const (

@@ -164,6 +164,14 @@ func TestStatusKnowsEveryKind(t *testing.T) {
 	}
 }
 
+func TestStatusOfReading(t *testing.T) {
+	for want, f := range map[int]*fault.Error{413: ErrTooLarge, 415: ErrNotJSON.Because(errors.New("x")), 405: ErrMethod, 400: ErrJSON, 404: ErrNoSuchPath} {
+		if got := StatusOf(f); got != want {
+			t.Errorf("%s: %d, want %d", f.Code, got, want)
+		}
+	}
+}
+
 func TestAuthorityIsNobodysUntilAdmitted(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	if a := Authority(r); a.Require(tenant.ScopeRead, "") == nil {

@@ -47,13 +47,6 @@ func (p *problem) GetHeaders() http.Header {
 // ContentType implements [huma.ContentTypeFilter].
 func (*problem) ContentType(string) string { return "application/problem+json" }
 
-// statuses says by cause what [web.Status] does not say by kind.
-var statuses = map[string]int{
-	web.ErrTooLarge.Code: http.StatusRequestEntityTooLarge,
-	web.ErrNotJSON.Code:  http.StatusUnsupportedMediaType,
-	web.ErrMethod.Code:   http.StatusMethodNotAllowed,
-}
-
 // titles name the sorts of cause.
 var titles = map[fault.Kind]string{
 	fault.Internal:        "Internal error",
@@ -73,14 +66,10 @@ var titles = map[fault.Kind]string{
 func problemOf(ctx context.Context, err error) *problem {
 	web.LogFault(ctx, err)
 	f := fault.From(err)
-	status, ok := statuses[f.Code]
-	if !ok {
-		status = web.Status(f.Kind)
-	}
 	return &problem{
 		Type:      Prefix + "/problems/" + f.Code,
 		Title:     titles[f.Kind],
-		Status:    status,
+		Status:    web.StatusOf(f),
 		Detail:    f.Public,
 		Code:      f.Code,
 		Field:     f.Field,

@@ -41,5 +41,5 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if cause.Kind == fault.Limited {
 		w.Header().Set("Retry-After", "60")
 	}
-	web.WriteJSON(w, web.Status(cause.Kind), errorDocument{cause.Code, message, web.RequestID(r.Context())})
+	web.WriteJSON(w, web.StatusOf(cause), errorDocument{cause.Code, message, web.RequestID(r.Context())})
 }

@@ -91,8 +91,8 @@ func TestBodiesRefused(t *testing.T) {
 		{"an unknown member", `{"user":"bob",` + good[1:], "application/json", http.StatusBadRequest, "request.json"},
 		{"another case", strings.ToUpper(good), "application/json", http.StatusBadRequest, "request.json"},
 		{"something after it", good + "{}", "application/json", http.StatusBadRequest, "request.json"},
-		{"a form", good, "application/x-www-form-urlencoded", http.StatusBadRequest, "request.not_json"},
-		{"too long", `{"secret":"` + strings.Repeat("A", 300<<10) + `"}`, "application/json", http.StatusBadRequest, "request.too_large"},
+		{"a form", good, "application/x-www-form-urlencoded", http.StatusUnsupportedMediaType, "request.not_json"},
+		{"too long", `{"secret":"` + strings.Repeat("A", 300<<10) + `"}`, "application/json", http.StatusRequestEntityTooLarge, "request.too_large"},
 		{"no body", "", "application/json", http.StatusBadRequest, "request.json"},
 	}
 	for _, tt := range tests {
