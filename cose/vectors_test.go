@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"bestow.dev/cose"
@@ -74,8 +75,13 @@ func TestVectors(t *testing.T) {
 	for _, c := range all {
 		t.Run(c.id, func(t *testing.T) {
 			key, err := cose.ParseKey(c.key)
-			if e, ok := errors.AsType[*cose.KeyError](err); ok && e.Reason == cose.KeyUnsupported {
-				t.Skip(err) // Ed448: support is a choice
+			if strings.HasPrefix(c.id, "w3c-l3/packed-ed448/") {
+				e, ok := errors.AsType[*cose.KeyError](err)
+				if !ok || e.Reason != cose.KeyUnsupported {
+					t.Fatalf("an Ed448 key, which is not supported yet: %v", err)
+				}
+				t.Log("not supported yet:", err)
+				return
 			}
 			if err != nil {
 				t.Fatal(err)
