@@ -41,8 +41,9 @@ type Options struct {
 	Roots []*x509.Certificate
 
 	// RevocationLists are for the certificates between the signer and the root
-	// (3.2/2). A list that is not in force at Time, that the issuer did not sign, or
-	// that has a critical extension (partial and delta lists), is not used.
+	// (3.2/2). One that the issuer did not sign, or that has a critical extension
+	// (partial and delta lists), is not used. What a list names is revoked; what it does
+	// not name is good only if the list is in force at Time.
 	RevocationLists []*x509.RevocationList
 
 	// AllowUnknownRevocation accepts a chain with a certificate for which there is no

@@ -1,10 +1,11 @@
 package metadata
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"time"
+
+	"bestow.dev/internal/revocation"
 )
 
 // maxChain is how many certificates a chain may have.
@@ -137,37 +138,14 @@ func unrevoked(chains [][]*x509.Certificate, o *Options) ([]*x509.Certificate, [
 func checkRevocation(chain []*x509.Certificate, o *Options) *VerificationError {
 	var unknown *VerificationError
 	for i, c := range chain[:len(chain)-1] {
-		known := false
-		for _, list := range o.RevocationLists {
-			if list == nil || !bytes.Equal(list.RawIssuer, c.RawIssuer) || !usable(list, chain[i+1], o.Time) {
-				continue
-			}
-			known = true
-			// Even a date of revocation yet to come counts: a key is not given up for nothing.
-			for _, revoked := range list.RevokedCertificateEntries {
-				if revoked.SerialNumber.Cmp(c.SerialNumber) == 0 {
-					return refuse(ReasonRevoked, stepRevocation, "certificate %d of the chain is revoked", i)
-				}
-			}
+		answer := revocation.Ask(o.RevocationLists, c, chain[i+1], o.Time)
+		// Even a date of revocation yet to come counts: a key is not given up for nothing.
+		if answer.Revoked {
+			return refuse(ReasonRevoked, stepRevocation, "certificate %d of the chain is revoked", i)
 		}
-		if !known && unknown == nil {
+		if !answer.Known && unknown == nil {
 			unknown = refuse(ReasonRevocationUnknown, stepRevocation, "no usable revocation list for certificate %d of the chain", i)
 		}
 	}
 	return unknown
-}
-
-// usable reports whether list is one of issuer's, in force, and complete: a list with
-// a critical extension, such as those that make it a partial or a delta list, says
-// less than it seems to (RFC 5280 §5.2).
-func usable(list *x509.RevocationList, issuer *x509.Certificate, at time.Time) bool {
-	if at.Before(list.ThisUpdate) || !at.Before(list.NextUpdate) {
-		return false
-	}
-	for _, e := range list.Extensions {
-		if e.Critical {
-			return false
-		}
-	}
-	return list.CheckSignatureFrom(issuer) == nil
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"slices"
 	"time"
+
+	"bestow.dev/internal/revocation"
 )
 
 // maxChain is how many certificates a statement may carry.
@@ -83,10 +85,30 @@ func (f *pathFinder) issued(issuer *x509.Certificate, path []*x509.Certificate) 
 	if err := checkCA(issuer, path); err != nil {
 		return f.fail(err)
 	}
+	if err := f.checkRevocation(child, issuer); err != nil {
+		return f.fail(err)
+	}
 	if err := f.checkCommon(issuer); err != nil {
 		return f.fail(err)
 	}
 	return true
+}
+
+// checkRevocation asks the policy's lists about a certificate of the path (RFC 5280
+// §6.1.3 (a)(3)). What was revoked after the time of judgement was good then.
+func (f *pathFinder) checkRevocation(c, issuer *x509.Certificate) *VerificationError {
+	if len(f.policy.RevocationLists) == 0 && !f.policy.RequireRevocationLists {
+		return nil
+	}
+	at := f.policy.Time
+	answer := revocation.Ask(f.policy.RevocationLists, c, issuer, at)
+	switch {
+	case answer.Revoked && (at.IsZero() || !answer.Since.After(at)):
+		return refuse(ReasonAttestationCertificate, stepTrust, "a certificate of the path was revoked on %s", answer.Since.UTC().Format(time.RFC3339))
+	case !answer.Known && f.policy.RequireRevocationLists:
+		return refuse(ReasonAttestationCertificate, stepTrust, "no revocation list in force speaks of a certificate of the path")
+	}
+	return nil
 }
 
 // fail keeps the first explanation and returns false.

@@ -71,10 +71,15 @@ type Registration struct {
 	ClientDataJSON    []byte
 
 	attestation *Attestation
+	trust       *Trust
 }
 
 // Attestation returns the verified statement, to be judged again by another policy.
 func (r *Registration) Attestation() *Attestation { return r.attestation }
+
+// Trust returns what the policy made of the attestation; nil after
+// [VerifyRegistration], which has no policy.
+func (r *Registration) Trust() *Trust { return r.trust }
 
 // JudgeRegistration decides whether the response is an acceptable registration:
 // [VerifyRegistration], then [JudgeTrust]. It is the whole of §7.1 but for steps 26
@@ -92,7 +97,7 @@ func JudgeRegistration(exp RegistrationExpectation, resp *RegistrationResponse) 
 	if err != nil {
 		return nil, err
 	}
-	reg.Trusted = trust.Trusted
+	reg.trust, reg.Trusted = trust, trust.Trusted
 	reg.Warnings = append(reg.Warnings, trust.Warnings...)
 	if trust.Trusted {
 		reg.Chain = fingerprints(trust.Path)

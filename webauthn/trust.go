@@ -34,9 +34,24 @@ type TrustPolicy struct {
 	// never used.
 	Anchors []*x509.Certificate
 
+	// AnchorsFor returns what is trusted for one attestation beside Anchors: the
+	// anchors of its model, or of its format (7.1/23). It is asked about each part of a
+	// compound attestation, answers alike each time, and may be called from several
+	// goroutines at once. The AAGUID it is shown is a claim until a path to an anchor of
+	// that very model is found. Nil: there are no others.
+	AnchorsFor func(a *Attestation) []*x509.Certificate
+
 	// Time is when certificates have to be valid. Zero: validity periods are not
 	// judged, and a warning says so.
 	Time time.Time
+
+	// RevocationLists are asked about every certificate of a path but the anchor. A
+	// certificate that was revoked at Time, or whenever if Time is zero, is refused.
+	RevocationLists []*x509.RevocationList
+
+	// RequireRevocationLists refuses a path with a certificate for which no list is in
+	// force at Time. Without it such a certificate passes.
+	RequireRevocationLists bool
 
 	// AllowSHA1Chain accepts SHA-1 signatures on the certificates of a path.
 	AllowSHA1Chain bool
@@ -153,6 +168,9 @@ func judgeAnchors(a *Attestation, policy TrustPolicy) (*Trust, error) {
 		return &Trust{}, nil
 	}
 
+	if policy.AnchorsFor != nil {
+		policy.Anchors = slices.Concat(policy.Anchors, policy.AnchorsFor(a))
+	}
 	path, err := findPath(a.Certificates, policy)
 	if err != nil {
 		if required {

@@ -23,8 +23,9 @@ var rooms = map[string][]string{
 	"internal/strictcbor": {},
 	"internal/fault":      {},
 	"trust":               {}, // data of other bodies, embedded
-	"webauthn":            {"cose", "internal/strictjson", "internal/strictcbor"},
-	"metadata":            {"cose", "webauthn", "internal/strictjson"}, // of webauthn the types: never the reverse
+	"internal/revocation": {}, // revocation lists, given as input
+	"webauthn":            {"cose", "internal/strictjson", "internal/strictcbor", "internal/revocation"},
+	"metadata":            {"cose", "webauthn", "internal/strictjson", "internal/revocation"}, // of webauthn the types: never the reverse
 	"ctap":                {"cose", "internal/strictjson", "internal/strictcbor"},
 	"ctap/softkey":        {"ctap"}, // own encoders on purpose: verifier and forger must not share a bug
 	"internal/plugout":    {"cose", "internal/strictjson", "internal/strictcbor"},
