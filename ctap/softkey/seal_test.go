@@ -140,7 +140,9 @@ func TestStateIsChecked(t *testing.T) {
 		"primes of wrong length": func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = RS256, make([]byte, 255) },
 		"primes that are none":   func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = RS256, make([]byte, 256) },
 		"scalar of zero":         func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = ES256K, make([]byte, 32) },
-		"scalar above the order": func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = ES256K, bytes.Repeat([]byte{0xff}, 32) },
+		"scalar above the order": func(s *state) {
+			s.Credentials[0].Algorithm, s.Credentials[0].Private = ES256K, bytes.Repeat([]byte{0xff}, 32)
+		},
 		"scalar of wrong length": func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = ES256K, []byte{1} },
 		"Ed448 seed":             func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = Ed448, make([]byte, 32) },
 		"ML-DSA seed":            func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = MLDSA65, make([]byte, 57) },
