@@ -3,14 +3,20 @@ package cose
 import (
 	"crypto"
 	"fmt"
+
+	"github.com/cloudflare/circl/sign"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
 )
 
 // Algorithm is a COSE algorithm number (IANA registry "COSE Algorithms"). JSON
 // carries it as a number.
 type Algorithm int32
 
-// The algorithms WebAuthn speaks of (Level 3 §5.8.5). ES256 and its kin stand for one
-// curve each there. ESP256, ESP384, ESP512 and Ed25519 are the fully specified names
+// The algorithms WebAuthn speaks of (Level 3 §5.8.5), and ML-DSA, which has COSE
+// numbers (draft-ietf-cose-dilithium) but is not yet spoken of there. ES256 and its kin
+// stand for one curve each in WebAuthn. ESP256, ESP384, ESP512 and Ed25519 are the fully specified names
 // (RFC 9864) of what inside WebAuthn is the same as ES256, ES384, ES512 and EdDSA.
 const (
 	ES256   Algorithm = -7   // ECDSA on P-256 with SHA-256
@@ -22,21 +28,16 @@ const (
 	PS256   Algorithm = -37  // RSASSA-PSS with SHA-256, salt of 32 bytes
 	PS384   Algorithm = -38  // RSASSA-PSS with SHA-384, salt of 48 bytes
 	PS512   Algorithm = -39  // RSASSA-PSS with SHA-512, salt of 64 bytes
+	ES256K  Algorithm = -47  // ECDSA on secp256k1 with SHA-256
+	MLDSA44 Algorithm = -48  // ML-DSA-44, pure, with an empty context
+	MLDSA65 Algorithm = -49  // ML-DSA-65, likewise
+	MLDSA87 Algorithm = -50  // ML-DSA-87, likewise
 	ESP384  Algorithm = -51  // twin of ES384
 	ESP512  Algorithm = -52  // twin of ES512
+	Ed448   Algorithm = -53  // Ed448, pure, with an empty context
 	RS256   Algorithm = -257 // RSASSA-PKCS1-v1_5 with SHA-256
 	RS384   Algorithm = -258 // RSASSA-PKCS1-v1_5 with SHA-384
 	RS512   Algorithm = -259 // RSASSA-PKCS1-v1_5 with SHA-512
-)
-
-// Algorithms that have a name here so that refusals and logs can say it. They are not
-// supported.
-const (
-	ES256K  Algorithm = -47 // ECDSA on secp256k1
-	MLDSA44 Algorithm = -48 // ML-DSA-44
-	MLDSA65 Algorithm = -49 // ML-DSA-65
-	MLDSA87 Algorithm = -50 // ML-DSA-87
-	Ed448   Algorithm = -53 // EdDSA on Ed448
 )
 
 // RS1 is RSASSA-PKCS1-v1_5 with SHA-1, which old TPMs attest with. It is not
@@ -49,14 +50,16 @@ const RS1 Algorithm = -65535
 type scheme struct {
 	name   string
 	twin   Algorithm   // the older algorithm it equals inside WebAuthn; 0 for none
-	family *family     // sort of key; nil: the algorithm has a name and no more
-	curve  *curve      // for the families ec2 and okp
+	family *family     // sort of key
+	curve  *curve      // for key types EC2 and OKP
+	mldsa  sign.Scheme // for the family akp
 	hash   crypto.Hash // 0: the message is signed as it is
 	legacy bool        // for VerifySignatureAllowingSHA1 alone, and for no credential key
 	verify func(s *scheme, public crypto.PublicKey, message, signature []byte) bool
 }
 
-// family is a sort of key: one value each in ec2.go, okp.go and rsa.go.
+// family is a sort of key: one value each in ec2.go, secp256k1.go, ed25519.go, ed448.go,
+// akp.go and rsa.go.
 type family struct {
 	kty    int64
 	labels int // the parameters that belong in a key: this many of labels -1, -2, -3
@@ -77,8 +80,8 @@ var schemes = map[Algorithm]*scheme{
 	ESP256:  {name: "ESP256", twin: ES256, family: &ec2, curve: &p256, hash: crypto.SHA256, verify: verifyECDSA},
 	ESP384:  {name: "ESP384", twin: ES384, family: &ec2, curve: &p384, hash: crypto.SHA384, verify: verifyECDSA},
 	ESP512:  {name: "ESP512", twin: ES512, family: &ec2, curve: &p521, hash: crypto.SHA512, verify: verifyECDSA},
-	EdDSA:   {name: "EdDSA", family: &okp, curve: &ed25519Curve, verify: verifyEd25519},
-	Ed25519: {name: "Ed25519", twin: EdDSA, family: &okp, curve: &ed25519Curve, verify: verifyEd25519},
+	EdDSA:   {name: "EdDSA", family: &ed25519Keys, curve: &ed25519Curve, verify: verifyEd25519},
+	Ed25519: {name: "Ed25519", twin: EdDSA, family: &ed25519Keys, curve: &ed25519Curve, verify: verifyEd25519},
 	RS256:   {name: "RS256", family: &rsaKeys, hash: crypto.SHA256, verify: verifyPKCS1v15},
 	RS384:   {name: "RS384", family: &rsaKeys, hash: crypto.SHA384, verify: verifyPKCS1v15},
 	RS512:   {name: "RS512", family: &rsaKeys, hash: crypto.SHA512, verify: verifyPKCS1v15},
@@ -86,11 +89,11 @@ var schemes = map[Algorithm]*scheme{
 	PS384:   {name: "PS384", family: &rsaKeys, hash: crypto.SHA384, verify: verifyPSS},
 	PS512:   {name: "PS512", family: &rsaKeys, hash: crypto.SHA512, verify: verifyPSS},
 
-	ES256K:  {name: "ES256K"},
-	MLDSA44: {name: "ML-DSA-44"},
-	MLDSA65: {name: "ML-DSA-65"},
-	MLDSA87: {name: "ML-DSA-87"},
-	Ed448:   {name: "Ed448"},
+	ES256K:  {name: "ES256K", family: &secp256k1Keys, curve: &secp256k1Curve, hash: crypto.SHA256, verify: verifySecp256k1},
+	Ed448:   {name: "Ed448", family: &ed448Keys, curve: &ed448Curve, verify: verifyEd448},
+	MLDSA44: {name: "ML-DSA-44", family: &akp, mldsa: mldsa44.Scheme(), verify: verifyMLDSA},
+	MLDSA65: {name: "ML-DSA-65", family: &akp, mldsa: mldsa65.Scheme(), verify: verifyMLDSA},
+	MLDSA87: {name: "ML-DSA-87", family: &akp, mldsa: mldsa87.Scheme(), verify: verifyMLDSA},
 
 	RS1: {name: "RS1", family: &rsaKeys, hash: crypto.SHA1, legacy: true, verify: verifyPKCS1v15},
 }
@@ -133,7 +136,7 @@ func (a Algorithm) Hash() crypto.Hash {
 // lookup returns the scheme of a supported algorithm.
 func lookup(a Algorithm) (*scheme, *KeyError) {
 	s, ok := schemes[a]
-	if !ok || s.family == nil || s.legacy {
+	if !ok || s.legacy {
 		return nil, refuse(KeyUnsupported, "algorithm %s (%d) is not supported", a, int32(a))
 	}
 	return s, nil

@@ -51,7 +51,7 @@ func BenchmarkVerify(b *testing.B) {
 }
 
 func BenchmarkParseKey(b *testing.B) {
-	for _, alg := range []cose.Algorithm{cose.ES256, cose.EdDSA, cose.RS256} {
+	for _, alg := range []cose.Algorithm{cose.ES256, cose.EdDSA, cose.RS256, cose.ES256K, cose.Ed448, cose.MLDSA87} {
 		a := knownKey(b, alg)
 		b.Run(a.Name, func(b *testing.B) {
 			b.ReportAllocs()

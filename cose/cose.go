@@ -13,7 +13,7 @@
 // [VerifySignature]. Importers and tests make keys with [NewKey].
 //
 // Signatures have the form that WebAuthn gives them (Level 3 §6.5.5): ECDSA in DER,
-// EdDSA and RSA raw.
+// EdDSA, RSA and ML-DSA raw.
 //
 // The package does not sign, does not read private keys, and knows no COSE message
 // but the key. Which algorithms it verifies is one table, in algorithm.go. Everything

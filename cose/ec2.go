@@ -11,7 +11,7 @@ type curve struct {
 	crv      int64
 	name     string
 	size     int            // bytes of a coordinate
-	elliptic elliptic.Curve // nil for the curves of okp
+	elliptic elliptic.Curve // nil for curves that the standard library does not have
 }
 
 var (
@@ -29,9 +29,22 @@ const (
 
 var ec2 = family{kty: 2, labels: 3, parse: parseEC2, check: checkEC2, encode: encodeEC2}
 
-// parseEC2 reads a point in full: the compressed form, in which y is a boolean, is
-// refused (WebAuthn Level 3 §5.8.5).
 func parseEC2(s *scheme, p *parameters) (crypto.PublicKey, *KeyError) {
+	point, err := readPoint(s, p)
+	if err != nil {
+		return nil, err
+	}
+	public, cause := ecdsa.ParseUncompressedPublicKey(s.curve.elliptic, point)
+	if cause != nil {
+		return nil, &KeyError{Reason: KeyValue, Detail: "the point is not on " + s.curve.name, Err: cause}
+	}
+	return public, nil
+}
+
+// readPoint reads the coordinates of a key for s and returns them uncompressed (SEC 1
+// §2.3.3): 04, x, y. The compressed form, in which y is a boolean, is refused (WebAuthn
+// Level 3 §5.8.5).
+func readPoint(s *scheme, p *parameters) ([]byte, *KeyError) {
 	if err := checkCurve(s, p); err != nil {
 		return nil, err
 	}
@@ -49,13 +62,8 @@ func parseEC2(s *scheme, p *parameters) (crypto.PublicKey, *KeyError) {
 	if len(x) != s.curve.size || len(y) != s.curve.size {
 		return nil, refuse(KeyValue, "coordinates of %d and %d bytes, not %d", len(x), len(y), s.curve.size)
 	}
-	point := make([]byte, 1, 1+2*66)
-	point[0] = 4 // uncompressed (SEC 1 §2.3.4)
-	public, cause := ecdsa.ParseUncompressedPublicKey(s.curve.elliptic, append(append(point, x...), y...))
-	if cause != nil {
-		return nil, &KeyError{Reason: KeyValue, Detail: "the point is not on " + s.curve.name, Err: cause}
-	}
-	return public, nil
+	point := append(make([]byte, 0, 1+2*66), 4)
+	return append(append(point, x...), y...), nil
 }
 
 // checkCurve compares a key's crv with the curve its algorithm asks for.
@@ -87,10 +95,15 @@ func encodeEC2(b []byte, s *scheme, public crypto.PublicKey) ([]byte, *KeyError)
 	if cause != nil {
 		return nil, &KeyError{Reason: KeyValue, Detail: "the point is not on " + s.curve.name, Err: cause}
 	}
+	return appendPoint(b, s, point), nil
+}
+
+// appendPoint appends what readPoint reads.
+func appendPoint(b []byte, s *scheme, point []byte) []byte {
 	x, y := point[1:1+s.curve.size], point[1+s.curve.size:]
 	b = appendInt(appendInt(b, -1), s.curve.crv)
 	b = appendBytes(appendInt(b, -2), x)
-	return appendBytes(appendInt(b, -3), y), nil
+	return appendBytes(appendInt(b, -3), y)
 }
 
 // verifyECDSA relies on the standard library for the form of the signature: DER with

@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// TestSmallOrder derives the constants of okp.go from the curve's equation.
-func TestSmallOrder(t *testing.T) {
-	p := edwardsP
+// TestEdwards25519 derives the constants from the curve's equation.
+func TestEdwards25519(t *testing.T) {
+	p := edwards25519.p
 	d := new(big.Int).ModInverse(big.NewInt(121666), p) // d = -121665/121666
 	d.Mod(d.Mul(d, big.NewInt(-121665)), p)
-	if d.Cmp(edwardsD) != 0 {
-		t.Errorf("d = %x, not %x", edwardsD, d)
+	if d.Cmp(edwards25519.d) != 0 {
+		t.Errorf("d = %x, not %x", edwards25519.d, d)
 	}
 
 	// Doubling (x, y) gives a point with y = 0, which has order 4, if y² = -x². The
@@ -27,22 +27,47 @@ func TestSmallOrder(t *testing.T) {
 			want = append(want, y, new(big.Int).Sub(p, y))
 		}
 	}
+	wantSmallOrder(t, &edwards25519, want)
+}
+
+// TestEdwards448 shows that there are no more points of small order than the table has:
+// (0, 1), (0, -1) and the two with y = 0. One of order 8, whose double has y = 0, would
+// ask for y² = x², so for d·y⁴ - 2y² + 1 = 0 and a root of 1-d.
+func TestEdwards448(t *testing.T) {
+	p := edwards448.p
+	if p.BitLen() != 448 || !p.ProbablyPrime(20) {
+		t.Errorf("p = %x is no prime of 448 bits", p)
+	}
+	if big.Jacobi(new(big.Int).Add(edwards448.d, p), p) != -1 {
+		t.Error("d is a square, and the formulas could divide by zero")
+	}
+	if big.Jacobi(new(big.Int).Sub(one, edwards448.d), p) != -1 {
+		t.Error("1-d is a square, and there could be points of order 8")
+	}
+	wantSmallOrder(t, &edwards448, []*big.Int{new(big.Int), big.NewInt(1), new(big.Int).Sub(p, big.NewInt(1))})
+}
+
+func wantSmallOrder(t *testing.T, c *edwards, want []*big.Int) {
+	t.Helper()
 	slices.SortFunc(want, (*big.Int).Cmp)
-	got := slices.Clone(smallOrderY)
+	got := slices.Clone(c.smallOrderY)
 	slices.SortFunc(got, (*big.Int).Cmp)
 	if !slices.EqualFunc(got, want, func(a, b *big.Int) bool { return a.Cmp(b) == 0 }) {
 		t.Errorf("smallOrderY is %x, want %x", got, want)
 	}
 }
 
-// Every row of the table has to be whole, or a name alone.
+// Every row of the table has to be whole.
 func TestSchemes(t *testing.T) {
 	for a, s := range schemes {
 		if s.name == "" {
 			t.Errorf("%d has no name", int32(a))
 		}
-		if (s.family == nil) != (s.verify == nil) {
-			t.Errorf("%s has one of family and verify", s.name)
+		if s.family == nil || s.verify == nil {
+			t.Errorf("%s lacks family or verify", s.name)
+		}
+		if (s.family == &akp) != (s.mldsa != nil) {
+			t.Errorf("%s has one of family akp and a parameter set", s.name)
 		}
 		if s.hash != 0 && len(digest(nil, s.hash, nil)) != s.hash.Size() {
 			t.Errorf("%s: digest is not of its hash", s.name)

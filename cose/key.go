@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 
 	"bestow.dev/internal/strictcbor"
@@ -31,7 +33,7 @@ type Key struct {
 // fit key type and curve; coordinates not of full length; a compressed point; a point
 // off the curve, at infinity or of small order; an RSA modulus shorter than 2048 or
 // longer than 8192 bits or even; an RSA exponent that is even, below 3 or above
-// 2³¹-1.
+// 2³¹-1; an ML-DSA key of another length than its algorithm's.
 //
 // On failure the key is nil and the error a [*KeyError].
 func ParseKey(b []byte) (*Key, error) {
@@ -61,9 +63,9 @@ func ParseKey(b []byte) (*Key, error) {
 	return &Key{alg: p.alg, scheme: s, public: public, raw: bytes.Clone(b)}, nil
 }
 
-// NewKey makes the key of public, which is an *ecdsa.PublicKey, an ed25519.PublicKey or
-// an *rsa.PublicKey, for alg. What [ParseKey] would refuse is refused
-// here with the same [*KeyError].
+// NewKey makes the key of public, which is of one of the types that [Key.Public]
+// returns, for alg. What [ParseKey] would refuse is refused here with the same
+// [*KeyError].
 func NewKey(alg Algorithm, public crypto.PublicKey) (*Key, error) {
 	s, err := lookup(alg)
 	if err != nil {
@@ -86,7 +88,10 @@ func NewKey(alg Algorithm, public crypto.PublicKey) (*Key, error) {
 func (k *Key) Algorithm() Algorithm { return k.alg }
 
 // Public returns the key as the standard library has it: *ecdsa.PublicKey,
-// ed25519.PublicKey or *rsa.PublicKey. It must not be changed.
+// ed25519.PublicKey or *rsa.PublicKey. What the library has no type for is a
+// [Secp256k1PublicKey], an [Ed448PublicKey] or an [MLDSAPublicKey]; no certificate that
+// crypto/x509 reads has such a key, and each is equal to none but its own kind. It must
+// not be changed.
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
 // Bytes returns the COSE encoding, byte for byte as it was parsed. It must not be
@@ -102,11 +107,29 @@ func (k *Key) Equal(public crypto.PublicKey) bool {
 // SPKI returns the key as a DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), the form
 // that browsers give in publicKey.
 func (k *Key) SPKI() ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(k.public)
+	var der []byte
+	var err error
+	if own, ok := k.public.(interface{ spki() ([]byte, error) }); ok {
+		der, err = own.spki()
+	} else {
+		der, err = x509.MarshalPKIXPublicKey(k.public)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cose: encode SubjectPublicKeyInfo: %w", err)
 	}
 	return der, nil
+}
+
+// marshalSPKI encodes a SubjectPublicKeyInfo. parameters are those of the algorithm, in
+// DER; none if empty.
+func marshalSPKI(algorithm asn1.ObjectIdentifier, parameters, key []byte) ([]byte, error) {
+	return asn1.Marshal(struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}{
+		pkix.AlgorithmIdentifier{Algorithm: algorithm, Parameters: asn1.RawValue{FullBytes: parameters}},
+		asn1.BitString{Bytes: key, BitLength: 8 * len(key)},
+	})
 }
 
 // parameters are the members of a COSE key. values are those of the labels -1, -2

@@ -14,13 +14,23 @@ import (
 	"testing"
 
 	"bestow.dev/cose"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
 // ECDSA signatures have one form: minimal positive INTEGERs in a SEQUENCE and nothing
 // else.
 func TestECDSAForm(t *testing.T) {
+	for alg, order := range map[cose.Algorithm]*big.Int{
+		cose.ES256:  elliptic.P256().Params().N,
+		cose.ES256K: secp256k1.Params().N,
+	} {
+		t.Run(alg.String(), func(t *testing.T) { testECDSAForm(t, alg, order) })
+	}
+}
+
+func testECDSAForm(t *testing.T, alg cose.Algorithm, order *big.Int) {
 	message := []byte(known(t).Message)
-	a := knownKey(t, cose.ES256)
+	a := knownKey(t, alg)
 	key := parse(t, a.Key)
 	var rs struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(a.Signature, &rs); err != nil {
@@ -39,7 +49,6 @@ func TestECDSAForm(t *testing.T) {
 		return append([]byte{0x30, byte(len(content))}, content...)
 	}
 	r, s := integer(number(rs.R)), integer(number(rs.S))
-	order := elliptic.P256().Params().N
 
 	tests := []struct {
 		name      string
@@ -47,6 +56,7 @@ func TestECDSAForm(t *testing.T) {
 		ok        bool
 	}{
 		{"rebuilt", sequence(r, s), true},
+		{"s in the other half", sequence(r, integer(number(new(big.Int).Sub(order, rs.S)))), true},
 		{"zero before r", sequence(integer(append([]byte{0}, number(rs.R)...)), s), false},
 		{"zero before s", sequence(r, integer(append([]byte{0}, number(rs.S)...))), false},
 		{"a third integer", sequence(r, s, integer([]byte{0})), false},
@@ -54,6 +64,12 @@ func TestECDSAForm(t *testing.T) {
 		{"r twice", sequence(r, r), false},
 		{"s before r", sequence(s, r), false},
 		{"byte after", append(sequence(r, s), 0), false},
+		{"byte after s", sequence(r, s, []byte{0}), false},
+		{"length too short", slices.Concat([]byte{0x30, byte(len(r) + len(s) - 1)}, r, s), false},
+		{"length too long", slices.Concat([]byte{0x30, byte(len(r) + len(s) + 1)}, r, s), false},
+		{"r of a length in two bytes", sequence(slices.Concat([]byte{2, 0x81, byte(len(r) - 2)}, r[2:]), s), false},
+		{"OCTET STRING for r", sequence(slices.Concat([]byte{4}, r[1:]), s), false},
+		{"no content", sequence(), false},
 		{"length in two bytes", slices.Concat([]byte{0x30, 0x81, byte(len(r) + len(s))}, r, s), false},
 		{"indefinite length", slices.Concat([]byte{0x30, 0x80}, r, s, []byte{0, 0}), false},
 		{"SET", slices.Concat([]byte{0x31, byte(len(r) + len(s))}, r, s), false},
@@ -62,6 +78,9 @@ func TestECDSAForm(t *testing.T) {
 		{"s zero", sequence(r, integer([]byte{0})), false},
 		{"r empty", sequence(integer(nil), s), false},
 		{"r negative", sequence(integer([]byte{0xff}), s), false},
+		{"s negative", sequence(r, integer([]byte{0xff})), false},
+		{"r the order", sequence(integer(number(order)), s), false},
+		{"s the order", sequence(r, integer(number(order))), false},
 		{"r plus order", sequence(integer(number(new(big.Int).Add(rs.R, order))), s), false},
 		{"s plus order", sequence(r, integer(number(new(big.Int).Add(rs.S, order)))), false},
 	}
@@ -73,28 +92,35 @@ func TestECDSAForm(t *testing.T) {
 }
 
 // An EdDSA signature cannot be changed into another by adding the group's order to S
-// (RFC 8032 §5.1.7).
+// (RFC 8032 §5.1.7, §5.2.7).
 func TestEdDSAIsNotMalleable(t *testing.T) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	tests := map[cose.Algorithm]struct {
+		order string // L of RFC 8032 §5.1 and §5.2
+		half  int    // bytes of R, and of S
+	}{
+		cose.EdDSA: {"1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed", 32},
+		cose.Ed448: {"3fffffffffffffffffffffffffffffffffffffffffffffffffffffff7cca23e9c44edb49aed63690216cc2728dc58f552378c292ab5844f3", 57},
 	}
-	key, err := cose.NewKey(cose.EdDSA, public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	message := []byte("message")
-	signature := ed25519.Sign(private, message)
-	if err := key.Verify(message, signature); err != nil {
-		t.Fatal(err)
-	}
-	l, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
-	s := slices.Clone(signature[32:])
-	slices.Reverse(s)
-	more := new(big.Int).Add(new(big.Int).SetBytes(s), l).FillBytes(make([]byte, 32))
-	slices.Reverse(more)
-	if err := key.Verify(message, append(signature[:32:32], more...)); !errors.Is(err, cose.ErrSignature) {
-		t.Errorf("S + L: %v, want ErrSignature", err)
+	message := []byte(known(t).Message)
+	for alg, tt := range tests {
+		a := knownKey(t, alg)
+		key := parse(t, a.Key)
+		if err := key.Verify(message, a.Signature); err != nil {
+			t.Fatal(err)
+		}
+		l, _ := new(big.Int).SetString(tt.order, 16)
+		s := slices.Clone([]byte(a.Signature[tt.half:]))
+		slices.Reverse(s)
+		for times := range int64(3) {
+			more := new(big.Int).Mul(l, big.NewInt(times))
+			more.Add(more, new(big.Int).SetBytes(s))
+			b := more.FillBytes(make([]byte, tt.half))
+			slices.Reverse(b)
+			err := key.Verify(message, slices.Concat(a.Signature[:tt.half], b))
+			if good := times == 0; good != (err == nil) || !good && !errors.Is(err, cose.ErrSignature) {
+				t.Errorf("%v, S + %d·L: %v", alg, times, err)
+			}
+		}
 	}
 }
 
@@ -120,10 +146,11 @@ func TestSHA1IsForCertificatesOnly(t *testing.T) {
 		t.Errorf("as RS256: %v, want ErrSignature", err)
 	}
 	refused := map[string]error{
-		"VerifySignature":            cose.VerifySignature(cose.RS1, &private.PublicKey, message, signature),
-		"weak key":                   cose.VerifySignatureAllowingSHA1(cose.RS1, &rsa.PublicKey{N: big.NewInt(15), E: 3}, message, signature),
-		"key of another type":        cose.VerifySignatureAllowingSHA1(cose.RS1, ed25519.PublicKey{}, message, signature),
-		"algorithm without a scheme": cose.VerifySignatureAllowingSHA1(cose.Ed448, &private.PublicKey, message, signature),
+		"VerifySignature":     cose.VerifySignature(cose.RS1, &private.PublicKey, message, signature),
+		"weak key":            cose.VerifySignatureAllowingSHA1(cose.RS1, &rsa.PublicKey{N: big.NewInt(15), E: 3}, message, signature),
+		"key of another type": cose.VerifySignatureAllowingSHA1(cose.RS1, ed25519.PublicKey{}, message, signature),
+		"another algorithm":   cose.VerifySignatureAllowingSHA1(cose.Ed448, &private.PublicKey, message, signature),
+		"unknown algorithm":   cose.VerifySignatureAllowingSHA1(-1000, &private.PublicKey, message, signature),
 	}
 	_, refused["NewKey"] = cose.NewKey(cose.RS1, &private.PublicKey)
 	for name, err := range refused {

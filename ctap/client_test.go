@@ -68,6 +68,12 @@ func TestAlgorithmChoice(t *testing.T) {
 	if cred.Algorithm != -7 {
 		t.Errorf("default: algorithm %d", cred.Algorithm)
 	}
+	all := newDesk(t, goodPIN, func(c *softkey.Config) { c.Attestation = softkey.AttestSelf })
+	for _, alg := range []int64{-35, -47, -48, -49, -50, -53} {
+		if cred := all.create(func(p *ctap.CredentialParams) { p.Algorithms = []int64{-999, alg, -7} }); cred.Algorithm != alg {
+			t.Errorf("algorithm %d, want %d", cred.Algorithm, alg)
+		}
+	}
 	d.sent = nil
 	_, err := d.MakeCredential(t.Context(), params(func(p *ctap.CredentialParams) { p.Algorithms = []int64{-257} }), answers())
 	if !errors.Is(err, ctap.ErrAlgorithm) || len(d.sent) != 0 {

@@ -20,19 +20,27 @@ const softPIN = "1234"
 type softRegistration struct {
 	*madeRegistration
 	key   *softkey.Key
+	alg   int64
 	forge softkey.Forge
 
 	handmade []byte // replaces the statement, if set by the time it was made
 }
 
-// newSoft returns a registration attested in one of the software key's formats.
+// newSoft returns a registration attested in one of the software key's formats, by a
+// key for ES256.
 func newSoft(t testing.TB, attestation softkey.Attestation) *softRegistration {
+	t.Helper()
+	return newSoftFor(t, attestation, softkey.ES256)
+}
+
+// newSoftFor is [newSoft] with another algorithm.
+func newSoftFor(t testing.TB, attestation softkey.Attestation, alg int64) *softRegistration {
 	t.Helper()
 	key, err := softkey.New(softkey.Config{
 		UserPresence: softkey.AlwaysPresent,
 		Now:          func() time.Time { return validAt },
 		Attestation:  attestation,
-		Algorithms:   []int64{softkey.ES256},
+		Algorithms:   []int64{alg},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -40,8 +48,8 @@ func newSoft(t testing.TB, attestation softkey.Attestation) *softRegistration {
 	if err := ctap.SetPIN(t.Context(), key, ctap.PINProtocolTwo, []byte(softPIN), 4); err != nil {
 		t.Fatal(err)
 	}
-	s := &softRegistration{madeRegistration: newRegistration(t), key: key}
-	s.exp.Algorithms = []cose.Algorithm{cose.ES256}
+	s := &softRegistration{madeRegistration: newRegistration(t), key: key, alg: alg}
+	s.exp.Algorithms = []cose.Algorithm{cose.Algorithm(alg)}
 	s.exp.Trust = webauthn.TrustPolicy{
 		Anchors:                         []*x509.Certificate{key.AttestationRoot()},
 		Time:                            validAt,
@@ -66,7 +74,7 @@ func (s *softRegistration) make(t testing.TB) {
 		ClientDataHash: hash[:],
 		RP:             ctap.RP{ID: testRPID},
 		User:           ctap.User{ID: testHandle, Name: "alice"},
-		Algorithms:     []int64{softkey.ES256},
+		Algorithms:     []int64{s.alg},
 		PINUVAuth:      &ctap.PINUVAuth{Param: ctap.PINProtocolTwo.Authenticate(token, hash[:]), Protocol: ctap.PINProtocolTwo},
 	}, nil)
 	if err != nil {

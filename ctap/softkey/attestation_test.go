@@ -18,6 +18,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloudflare/circl/sign"
+	"github.com/cloudflare/circl/sign/ed448"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	secp256k1ecdsa "github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+
 	"bestow.dev/ctap"
 )
 
@@ -44,6 +49,24 @@ func publicKey(t testing.TB, key item) (alg int64, public crypto.PublicKey) {
 		n, _ := p.bytes(num(-1))
 		e, _ := p.bytes(num(-2))
 		return alg, &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
+	case ES256K:
+		x, _ := p.bytes(num(-2))
+		y, _ := p.bytes(num(-3))
+		public, err := secp256k1.ParsePubKey(slices.Concat([]byte{4}, x, y))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return alg, public
+	case Ed448:
+		x, _ := p.bytes(num(-2))
+		return alg, ed448.PublicKey(x)
+	case MLDSA44, MLDSA65, MLDSA87:
+		pub, _ := p.bytes(num(-1))
+		public, err := parameterSets[alg].UnmarshalBinaryPublicKey(pub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return alg, public
 	}
 	t.Fatalf("algorithm %d", alg)
 	return 0, nil
@@ -62,13 +85,24 @@ func verifySignature(t testing.TB, alg int64, public crypto.PublicKey, message, 
 		return ed25519.Verify(public.(ed25519.PublicKey), message, sig)
 	case RS256:
 		return rsa.VerifyPKCS1v15(public.(*rsa.PublicKey), crypto.SHA256, digest[:], sig) == nil
+	case ES256K:
+		parsed, err := secp256k1ecdsa.ParseDERSignature(sig)
+		return err == nil && parsed.Verify(digest[:], public.(*secp256k1.PublicKey))
+	case Ed448:
+		return ed448.Verify(public.(ed448.PublicKey), message, sig, "")
+	case MLDSA44, MLDSA65, MLDSA87:
+		return parameterSets[alg].Verify(public.(sign.PublicKey), message, sig, nil)
 	}
 	t.Fatalf("algorithm %d", alg)
 	return false
 }
 
-// Every attestation with every algorithm, verified with the standard library alone,
-// and assertions with what was attested.
+// maxUSBMessage is the longest message of CTAPHID (CTAP 2.1 §11.2.4). A real key's
+// answers have to fit, so those of one that stands in for it should.
+const maxUSBMessage = 7609
+
+// Every attestation with every algorithm, verified with the libraries alone, and
+// assertions with what was attested.
 func TestAttestationVerifies(t *testing.T) {
 	for attestation, at := range attesters {
 		for _, alg := range algorithms {
@@ -85,6 +119,9 @@ func TestAttestationVerifies(t *testing.T) {
 					}
 					status, body := b.do(ctap.CommandMakeCredential, r)
 					wantStatus(t, "makeCredential", status, ctap.StatusOK)
+					if n := 1 + len(body); n > maxUSBMessage {
+						t.Errorf("an answer of %d bytes would not pass over USB", n)
+					}
 					made := b.authData(body, 2)
 					checkStatement(t, b, attestation, body, made)
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -112,6 +113,14 @@ func TestDefaultCost(t *testing.T) {
 	}
 }
 
+// Ids that are out there name their algorithm by its place in the list.
+func TestPlacesOfAlgorithmsStay(t *testing.T) {
+	released := []int64{-7, -8, -35, -257, -47, -53, -48, -49, -50}
+	if len(algorithms) < len(released) || !slices.Equal(algorithms[:len(released)], released) {
+		t.Errorf("algorithms are %d, want %d and new ones behind", algorithms, released)
+	}
+}
+
 func TestStateIsChecked(t *testing.T) {
 	good := newBench(t)
 	good.setPIN(goodPIN)
@@ -130,6 +139,13 @@ func TestStateIsChecked(t *testing.T) {
 		},
 		"primes of wrong length": func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = RS256, make([]byte, 255) },
 		"primes that are none":   func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = RS256, make([]byte, 256) },
+		"scalar of zero":         func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = ES256K, make([]byte, 32) },
+		"scalar above the order": func(s *state) {
+			s.Credentials[0].Algorithm, s.Credentials[0].Private = ES256K, bytes.Repeat([]byte{0xff}, 32)
+		},
+		"scalar of wrong length": func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = ES256K, []byte{1} },
+		"Ed448 seed":             func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = Ed448, make([]byte, 32) },
+		"ML-DSA seed":            func(s *state) { s.Credentials[0].Algorithm, s.Credentials[0].Private = MLDSA65, make([]byte, 57) },
 		"attestation key":        func(s *state) { s.Attestation.BatchKey = nil },
 		"attestation root":       func(s *state) { s.Attestation.RootCert = []byte{1} },
 		"unknown algorithm":      func(s *state) { s.Credentials[0].Algorithm = -999 },

@@ -32,9 +32,12 @@ var rooms = map[string][]string{
 	"internal/verify":     {"cose", "webauthn", "internal/strictjson"}, // recorded cases, judged by the server's own functions
 
 	// First floor: the domain.
-	"internal/audit":      {"internal/fault"},
-	"internal/tenant":     {"internal/fault", "internal/audit"},
-	"internal/credential": {"cose", "webauthn", "trust", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit"},
+	"internal/policy": {"cose", "webauthn", "metadata", "internal/strictjson", "internal/fault"}, // pure: documents and evidence in, decisions out
+	"internal/audit":  {"internal/fault"},
+	"internal/tenant": {"internal/fault", "internal/audit"},
+	"internal/credential": {
+		"cose", "webauthn", "trust", "internal/strictjson", "internal/policy", "internal/tenant", "internal/fault", "internal/audit",
+	},
 	"internal/relay": {
 		"internal/plugout", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
 	},
@@ -146,7 +149,7 @@ func TestProtocolsArePure(t *testing.T) {
 	forbidden := []string{"net/http", "database/sql", "log", "log/slog", "os"}
 	for name := range rooms {
 		switch name {
-		case "cose", "webauthn", "metadata", "ctap", "ctap/softkey", "internal/plugout", "internal/verify", "internal/strictjson", "internal/strictcbor":
+		case "cose", "webauthn", "metadata", "ctap", "ctap/softkey", "internal/plugout", "internal/verify", "internal/policy", "internal/strictjson", "internal/strictcbor":
 		default:
 			continue
 		}

@@ -22,8 +22,9 @@ const (
 	maxChallengeLife = 24 * time.Hour
 )
 
-// algorithms are the COSE algorithms that can be verified.
-var algorithms = []int32{-7, -8, -35, -36, -37, -38, -39, -257, -258, -259}
+// algorithms are the COSE algorithms that can be verified. Where two numbers stand for
+// the same inside WebAuthn it is the older one, as §5.8.5 recommends.
+var algorithms = []int32{-7, -8, -35, -36, -37, -38, -39, -47, -48, -49, -50, -53, -257, -258, -259}
 
 func (rp *RelyingParty) check() error {
 	if !validName(rp.Tenant) {

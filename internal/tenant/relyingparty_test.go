@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bestow.dev/cose"
 	"bestow.dev/internal/fault"
 	"bestow.dev/internal/tenant"
 )
@@ -48,6 +49,19 @@ func TestRelyingPartyDefaults(t *testing.T) {
 	}
 	if anchors, err := rp.Anchors(); err != nil || len(anchors) != 0 {
 		t.Errorf("anchors: %v, %v", anchors, err)
+	}
+}
+
+// A relying party may offer each algorithm that is verified, by the older of its numbers,
+// and no other.
+func TestRelyingPartyAlgorithms(t *testing.T) {
+	for number := int32(-300); number <= 0; number++ {
+		alg := cose.Algorithm(number)
+		want := alg.Supported() && alg == alg.Canonical()
+		_, err := tenant.NewRelyingParty(tenant.RelyingParty{Tenant: "acme", ID: "login.example.com", Algorithms: []int32{number}})
+		if (err == nil) != want {
+			t.Errorf("%v (%d): %v", alg, number, err)
+		}
 	}
 }
 
