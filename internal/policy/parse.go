@@ -1,0 +1,114 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"bestow.dev/internal/fault"
+	"bestow.dev/internal/strictjson"
+)
+
+// MaxDocumentBytes is the length of the longest document: 256 KiB.
+const MaxDocumentBytes = 256 << 10
+
+// maxDepth is how deeply a document is nested: alternatives, an element, metadata,
+// properties, a property, its list; and the document itself.
+const maxDepth = 7
+
+// The refusals of this package. Field leads to the member, such as
+// "rules.models.allow[3]".
+var (
+	ErrDocument = fault.New(fault.Invalid, "policy.invalid", "This is not a policy.")
+	ErrSet      = fault.New(fault.Invalid, "policy.set", "These policies cannot be put together.")
+)
+
+// Parse reads a document. It refuses members it does not know, members that stand
+// twice, null, words that no version of the standards has, lists that are empty or
+// name something twice, and documents without a rule.
+//
+// A refusal is [ErrDocument] with the offending member in Field; the document is then
+// nil.
+func Parse(data []byte) (*Document, error) {
+	d := new(Document)
+	err := strictjson.Decode(data, d, strictjson.MaxBytes(MaxDocumentBytes), strictjson.MaxDepth(maxDepth),
+		strictjson.DisallowUnknown(), strictjson.DisallowNull())
+	if err != nil {
+		return nil, unreadable(data, err)
+	}
+	if path, found := find(data, func(t json.Token, _ int64) bool { return t == nil }); found {
+		return nil, wrong(path, "Null has no meaning here. Leave the member out.")
+	}
+	return d.checked()
+}
+
+// unreadable says what the decoder refused, and where: of a value of the wrong type it
+// knows the member, and not which element of its list it is.
+func unreadable(data []byte, err error) error {
+	e, ok := errors.AsType[*strictjson.Error](err)
+	if !ok {
+		return ErrDocument.Because(err)
+	}
+	path := e.Path
+	if e.Reason == strictjson.Type {
+		if exact, found := find(data, func(_ json.Token, end int64) bool { return end >= e.Offset }); found {
+			path = exact
+		}
+	}
+	return ErrDocument.Because(err).At(path).Saying("This is not a policy: %s.", e.Detail)
+}
+
+// wrong returns the refusal of what stands at path.
+func wrong(path, format string, args ...any) error {
+	return ErrDocument.At(path).Saying(format, args...)
+}
+
+// find returns the path of the first value in data, which is JSON, that is wanted. A
+// value is known by its first token, and by where that ends.
+func find(data []byte, wanted func(t json.Token, end int64) bool) (path string, found bool) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	for err := error(nil); err == nil && !found; {
+		path, found, err = findIn(dec, "", wanted)
+	}
+	return path, found
+}
+
+// findIn looks at the next value of dec, which stands at path, and what is in it.
+func findIn(dec *json.Decoder, at string, wanted func(json.Token, int64) bool) (path string, found bool, err error) {
+	token, err := dec.Token()
+	if err != nil {
+		return "", false, err
+	}
+	if wanted(token, dec.InputOffset()) {
+		return at, true, nil
+	}
+	open, ok := token.(json.Delim)
+	if !ok {
+		return "", false, nil
+	}
+	for i := 0; dec.More(); i++ {
+		below := at + "[" + strconv.Itoa(i) + "]"
+		if open == '{' {
+			name, err := dec.Token()
+			if err != nil {
+				return "", false, err
+			}
+			below = join(at, name.(string)) // the decoder lets nothing else be a name
+		}
+		if path, found, err = findIn(dec, below, wanted); found || err != nil {
+			return path, found, err
+		}
+	}
+	_, err = dec.Token() // the closing one
+	return "", false, err
+}
+
+// join returns the path of a member of what stands at path.
+func join(path, member string) string {
+	if path == "" {
+		return member
+	}
+	return path + "." + member
+}
