@@ -107,6 +107,11 @@ func (c *Config) completeTenants(at func(*string)) error {
 				return fmt.Errorf("%s.relying-parties[%d].id: is missing", path, j)
 			}
 			at(&t.RelyingParties[j].TrustAnchorsFile)
+			t.RelyingParties[j].Trust.complete(at)
+		}
+		at(&t.TrustAnchorsFile)
+		for j := range t.PolicyFiles {
+			at(&t.PolicyFiles[j])
 		}
 		for j := range t.Clients {
 			if err := t.Clients[j].complete(at); err != nil {
@@ -115,6 +120,14 @@ func (c *Config) completeTenants(at func(*string)) error {
 		}
 	}
 	return nil
+}
+
+func (t *Trust) complete(at func(*string)) {
+	at(&t.RevocationListsFile)
+	for format, path := range t.FormatAnchorsFiles {
+		at(&path)
+		t.FormatAnchorsFiles[format] = path
+	}
 }
 
 func (c *Client) complete(at func(*string)) (err error) {

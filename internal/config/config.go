@@ -46,9 +46,11 @@ type Log struct {
 
 // Tenant is one customer of the installation.
 type Tenant struct {
-	Name           string         `koanf:"name"`
-	RelyingParties []RelyingParty `koanf:"relying-parties"`
-	Clients        []Client       `koanf:"clients"`
+	Name             string         `koanf:"name"`
+	RelyingParties   []RelyingParty `koanf:"relying-parties"`
+	Clients          []Client       `koanf:"clients"`
+	TrustAnchorsFile string         `koanf:"trust-anchors-file"` // PEM; they count at all its relying parties
+	PolicyFiles      []string       `koanf:"policy-files"`
 }
 
 // RelyingParty is a relying party as the file says it. What is left out has the
@@ -65,11 +67,24 @@ type RelyingParty struct {
 	AttestationTrust        string        `koanf:"attestation-trust"` // record, require
 	AllowedAAGUIDs          []string      `koanf:"allowed-aaguids"`
 	TrustAnchorsFile        string        `koanf:"trust-anchors-file"` // PEM
+	Trust                   Trust         `koanf:"trust"`
+	Policies                []string      `koanf:"policies"` // names of the tenant's policies
 	Algorithms              []int32       `koanf:"algorithms"`
 	MaxCredentialsPerUser   int           `koanf:"max-credentials-per-user"`
 	ChallengeLife           time.Duration `koanf:"challenge-life"`
 	Timeout                 time.Duration `koanf:"timeout"`
 	AuthenticatorAttachment string        `koanf:"authenticator-attachment"`
+}
+
+// Trust is [tenant.Trust] as the file says it.
+type Trust struct {
+	Metadata               string            `koanf:"metadata"`
+	VendorRoots            []string          `koanf:"vendor-roots"`
+	FormatAnchorsFiles     map[string]string `koanf:"format-anchors-files"`  // PEM, by attestation format
+	RevocationListsFile    string            `koanf:"revocation-lists-file"` // PEM
+	RequireRevocationLists bool              `koanf:"require-revocation-lists"`
+	Outdated               []string          `koanf:"outdated"`
+	AndroidKeyHardware     bool              `koanf:"android-key-hardware"`
 }
 
 // Client is a caller of the fronts and of our API.

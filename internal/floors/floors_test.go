@@ -34,9 +34,9 @@ var rooms = map[string][]string{
 	// First floor: the domain.
 	"internal/policy": {"cose", "webauthn", "metadata", "internal/strictjson", "internal/fault"}, // pure: documents and evidence in, decisions out
 	"internal/audit":  {"internal/fault"},
-	"internal/tenant": {"internal/fault", "internal/audit"},
+	"internal/tenant": {"cose", "webauthn", "internal/policy", "internal/fault", "internal/audit"}, // policies are settings of a tenant
 	"internal/credential": {
-		"cose", "webauthn", "trust", "internal/strictjson", "internal/policy", "internal/tenant", "internal/fault", "internal/audit",
+		"cose", "webauthn", "metadata", "trust", "internal/strictjson", "internal/policy", "internal/tenant", "internal/fault", "internal/audit",
 	},
 	"internal/relay": {
 		"internal/plugout", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
@@ -44,7 +44,7 @@ var rooms = map[string][]string{
 
 	// Side wing.
 	"internal/store": {
-		"cose", "webauthn", "internal/plugout", "internal/audit", "internal/tenant", "internal/credential", "internal/relay", "internal/fault",
+		"cose", "webauthn", "internal/plugout", "internal/policy", "internal/audit", "internal/tenant", "internal/credential", "internal/relay", "internal/fault",
 	},
 	"internal/store/...": {"anything"}, // the contract of the store and its tests
 	"internal/outbound":  {"internal/relay", "internal/credential", "internal/tenant", "internal/fault"},

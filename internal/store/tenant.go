@@ -58,6 +58,8 @@ type rpSettings struct {
 	AttestationTrust        tenant.AttestationTrust `json:"attestationTrust"`
 	AllowedAAGUIDs          []string                `json:"allowedAaguids,omitempty"`
 	TrustAnchors            string                  `json:"trustAnchors,omitempty"`
+	Trust                   tenant.Trust            `json:"trust,omitzero"`
+	Policies                []string                `json:"policies,omitempty"`
 	Algorithms              []int32                 `json:"algorithms"`
 	MaxCredentialsPerUser   int                     `json:"maxCredentialsPerUser"`
 	ChallengeLifeMS         int64                   `json:"challengeLifeMs"`
@@ -71,6 +73,7 @@ func settingsOf(rp *tenant.RelyingParty) rpSettings {
 		AuthenticatorAttachment: rp.AuthenticatorAttachment,
 		Attestation:             rp.Attestation, AttestationTrust: rp.AttestationTrust,
 		AllowedAAGUIDs: rp.AllowedAAGUIDs, TrustAnchors: rp.TrustAnchors, Algorithms: rp.Algorithms,
+		Trust: rp.Trust, Policies: rp.Policies,
 		MaxCredentialsPerUser: rp.MaxCredentialsPerUser,
 		ChallengeLifeMS:       rp.ChallengeLife.Milliseconds(), TimeoutMS: rp.Timeout.Milliseconds(),
 	}
@@ -82,6 +85,7 @@ func (s rpSettings) fill(rp *tenant.RelyingParty) {
 	rp.AuthenticatorAttachment = s.AuthenticatorAttachment
 	rp.Attestation, rp.AttestationTrust = s.Attestation, s.AttestationTrust
 	rp.AllowedAAGUIDs, rp.TrustAnchors, rp.Algorithms = s.AllowedAAGUIDs, s.TrustAnchors, s.Algorithms
+	rp.Trust, rp.Policies = s.Trust, s.Policies
 	rp.MaxCredentialsPerUser = s.MaxCredentialsPerUser
 	rp.ChallengeLife = time.Duration(s.ChallengeLifeMS) * time.Millisecond
 	rp.Timeout = time.Duration(s.TimeoutMS) * time.Millisecond

@@ -17,6 +17,8 @@ type FileTenant struct {
 	Name           string
 	RelyingParties []RelyingParty // Tenant and Source are set by New
 	Clients        []FileClient
+	TrustAnchors   string // PEM; they count at each relying party of the tenant, those of the database too
+	Policies       []FilePolicy
 }
 
 // FileClient is an API client as the configuration file describes it.
@@ -39,9 +41,11 @@ type Directory struct {
 	now   func() time.Time
 
 	// What the file defines; never changed after New.
-	fileTenants []string
-	fileRPs     map[rpKey]*RelyingParty
-	fileClients map[string]*Client
+	fileTenants  []string
+	fileRPs      map[rpKey]*RelyingParty
+	fileClients  map[string]*Client
+	filePolicies map[string][]*Policy // by tenant
+	fileAnchors  map[string]string    // by tenant
 
 	mu     sync.Mutex
 	recent map[rpKey]remembered
@@ -56,13 +60,16 @@ type remembered struct {
 
 // New checks what the file defines and returns a directory of it and the database.
 //
-// Errors: tenant.name, rp.invalid, client.invalid, client.secret_weak; and
+// Errors: tenant.name, rp.invalid, client.invalid, client.secret_weak, policy.invalid,
+// policy.unknown for a policy that a relying party names and nothing defines,
+// policy.conflict; and
 // tenant.exists, client.exists or tenant.twice for what is defined twice, in the file
 // or there and in the database, since nobody could tell which one counts.
 func New(ctx context.Context, store Store, fromFile []FileTenant, now func() time.Time) (*Directory, error) {
 	d := &Directory{
 		store: store, now: now,
 		fileRPs: make(map[rpKey]*RelyingParty), fileClients: make(map[string]*Client), recent: make(map[rpKey]remembered),
+		filePolicies: make(map[string][]*Policy), fileAnchors: make(map[string]string),
 	}
 	for _, t := range fromFile {
 		if err := d.addFileTenant(t); err != nil {
@@ -70,6 +77,9 @@ func New(ctx context.Context, store Store, fromFile []FileTenant, now func() tim
 		}
 	}
 	if err := d.checkOverlap(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.checkFilePolicies(ctx); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -83,8 +93,15 @@ func (d *Directory) addFileTenant(t FileTenant) error {
 		return ErrTenantExists
 	}
 	d.fileTenants = append(d.fileTenants, t.Name)
+	if _, err := parseAnchors("tenantAnchors", t.TrustAnchors); err != nil {
+		return err
+	}
+	d.fileAnchors[t.Name] = t.TrustAnchors
+	if err := d.addFilePolicies(t); err != nil {
+		return err
+	}
 	for _, described := range t.RelyingParties {
-		described.Tenant, described.Source = t.Name, FromFile
+		described.Tenant, described.Source, described.TenantAnchors = t.Name, FromFile, t.TrustAnchors
 		rp, err := NewRelyingParty(described)
 		if err != nil {
 			return fmt.Errorf("relying party %q: %w", described.ID, err)
@@ -138,6 +155,17 @@ func (d *Directory) checkOverlap(ctx context.Context) error {
 	for key := range d.fileRPs {
 		if _, err := d.store.RelyingParty(ctx, key.tenant, key.id); !errors.Is(err, ErrRelyingPartyUnknown) {
 			return twice(err, "relying party %q of tenant %q", key.id, key.tenant)
+		}
+	}
+	for tenantName, policies := range d.filePolicies {
+		inDatabase, err := d.store.Policies(ctx, tenantName)
+		if err != nil {
+			return err
+		}
+		for _, p := range policies {
+			if find(inDatabase, p.Name) != nil {
+				return twice(nil, "policy %q of tenant %q", p.Name, tenantName)
+			}
 		}
 	}
 	return nil

@@ -7,13 +7,15 @@ import (
 	"strings"
 )
 
-// RelyingParty returns a relying party with every default filled in. The caller does
-// not change it: others see the same one. It answers from memory, for half a second
-// where the database defines it. Errors: rp.unknown.
+// RelyingParty returns a relying party with every default and its policies filled in.
+// The caller does not change it: others see the same one. It answers from memory, for
+// half a second where the database has a part in it. Errors: rp.unknown; policy.unknown
+// if it names a policy that is gone.
 func (d *Directory) RelyingParty(ctx context.Context, tenantName, id string) (*RelyingParty, error) {
 	key := rpKey{tenantName, id}
-	if rp := d.fileRPs[key]; rp != nil {
-		return rp, nil
+	fromFile := d.fileRPs[key]
+	if fromFile != nil && len(fromFile.Policies) == 0 {
+		return fromFile, nil
 	}
 	if !validName(tenantName) || !validDomain(id) {
 		return nil, ErrRelyingPartyUnknown
@@ -26,7 +28,7 @@ func (d *Directory) RelyingParty(ctx context.Context, tenantName, id string) (*R
 		return known.rp, nil
 	}
 
-	rp, err := d.store.RelyingParty(ctx, tenantName, id)
+	rp, err := d.whole(ctx, fromFile, key)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
@@ -35,6 +37,24 @@ func (d *Directory) RelyingParty(ctx context.Context, tenantName, id string) (*R
 	}
 	d.recent[key] = remembered{rp, now.Add(memory)}
 	return rp, nil
+}
+
+// whole reads a relying party, unless it is from the file, and puts together what of
+// it is written down elsewhere.
+func (d *Directory) whole(ctx context.Context, fromFile *RelyingParty, key rpKey) (*RelyingParty, error) {
+	var rp *RelyingParty
+	if fromFile != nil {
+		rp = new(*fromFile)
+	} else {
+		var err error
+		if rp, err = d.store.RelyingParty(ctx, key.tenant, key.id); err != nil {
+			return nil, err
+		}
+	}
+	rp.TenantAnchors = d.fileAnchors[rp.Tenant]
+	var err error
+	rp.documents, err = d.documentsOf(ctx, rp)
+	return rp, err
 }
 
 // RelyingParties returns those of a tenant, by id. They are not to be changed.
@@ -54,7 +74,8 @@ func (d *Directory) RelyingParties(ctx context.Context, tenantName string) ([]*R
 
 // PutRelyingParty makes or replaces a relying party of the caller's tenant, which is
 // set in rp. It needs admin over that relying party. Errors: authority.denied,
-// rp.invalid, rp.read_only for one from the file.
+// rp.invalid, rp.read_only for one from the file, policy.unknown, and policy.conflict if
+// with its policies nothing could be registered.
 func (d *Directory) PutRelyingParty(ctx context.Context, by Authority, rp RelyingParty) (*RelyingParty, error) {
 	if err := by.Require(ScopeAdmin, rp.ID); err != nil {
 		return nil, err
@@ -68,6 +89,13 @@ func (d *Directory) PutRelyingParty(ctx context.Context, by Authority, rp Relyin
 	key := rpKey{checked.Tenant, checked.ID}
 	if d.fileRPs[key] != nil {
 		return nil, ErrRelyingPartyReadOnly
+	}
+	documents, err := d.documentsOf(ctx, checked)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := checked.refuseConflicts(documents); err != nil {
+		return nil, err
 	}
 	e := by.Event(now, "rp.changed")
 	e.RelyingParty = checked.ID
@@ -119,5 +147,16 @@ func (rp *RelyingParty) summary() map[string]string {
 		"attestation":      string(rp.Attestation),
 		"attestationTrust": string(rp.AttestationTrust),
 		"allowedAaguids":   strings.Join(rp.AllowedAAGUIDs, " "),
+		"metadata":         string(rp.Trust.Metadata),
+		"outdated":         strings.Join(words(rp.Trust.Outdated), " "),
+		"policies":         strings.Join(rp.Policies, " "),
 	}
+}
+
+func words[T ~string](list []T) []string {
+	texts := make([]string, len(list))
+	for i, w := range list {
+		texts[i] = string(w)
+	}
+	return texts
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"bestow.dev/internal/policy"
 )
 
 // Requirement says how much something is wanted, in the words of WebAuthn Level 3
@@ -90,9 +92,18 @@ type RelyingParty struct {
 	// of lower-case digits. Empty means all.
 	AllowedAAGUIDs []string
 
-	// TrustAnchors are certificates in PEM to which an attestation may lead, beside
-	// those of the metadata. Empty means none.
-	TrustAnchors string
+	// TrustAnchors are certificates in PEM to which an attestation of any format may
+	// lead, such as the operator's own roots for enterprise attestation. Empty means
+	// none. TenantAnchors are those of its tenant, which a [Directory] fills in.
+	TrustAnchors  string
+	TenantAnchors string
+
+	// Trust is whose word counts beside them.
+	Trust Trust
+
+	// Policies are the names of the tenant's policies that hold here, all of which have
+	// to be met. Empty means none.
+	Policies []string
 
 	// Algorithms are the COSE algorithms to offer, the most wanted first. Empty means
 	// DefaultAlgorithms.
@@ -111,6 +122,8 @@ type RelyingParty struct {
 	Source  Source
 	Created time.Time // zero for one from the file
 	Changed time.Time // zero for one from the file
+
+	documents []*policy.Document // of Policies
 }
 
 // NewRelyingParty fills in the defaults of rp, checks every member and returns a
@@ -137,6 +150,8 @@ func (rp *RelyingParty) fillIn() {
 	rp.TopOrigins = slices.Clone(rp.TopOrigins)
 	rp.AllowedAAGUIDs = slices.Clone(rp.AllowedAAGUIDs)
 	rp.Algorithms = slices.Clone(rp.Algorithms)
+	rp.Policies = slices.Clone(rp.Policies)
+	rp.Trust.fillIn()
 	if len(rp.Origins) == 0 {
 		rp.Origins = []string{"https://" + rp.ID}
 	}

@@ -1,9 +1,7 @@
 package tenant
 
 import (
-	"bytes"
 	"crypto/x509"
-	"encoding/pem"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -18,6 +16,7 @@ const (
 	maxAnchors       = 200
 	maxAnchorBytes   = 1 << 20
 	maxCredentials   = 1000
+	maxPolicies      = 32
 	minChallengeLife = 10 * time.Second
 	maxChallengeLife = 24 * time.Hour
 )
@@ -48,7 +47,10 @@ func (rp *RelyingParty) check() error {
 	if _, err := rp.Anchors(); err != nil {
 		return err
 	}
-	return nil
+	if err := rp.Trust.check(); err != nil {
+		return err
+	}
+	return rp.checkPolicyNames()
 }
 
 func (rp *RelyingParty) checkOrigins() error {
@@ -123,28 +125,30 @@ func (rp *RelyingParty) checkTimes() error {
 	return nil
 }
 
-// Anchors returns the certificates of TrustAnchors. It parses them on each call.
-// Errors: rp.invalid; none on a relying party that was checked.
+// Anchors returns the certificates of TrustAnchors and of the tenant's, which count for
+// every format. It parses them on each call. Errors: rp.invalid; none on a relying
+// party that was checked.
 func (rp *RelyingParty) Anchors() ([]*x509.Certificate, error) {
-	if len(rp.TrustAnchors) > maxAnchorBytes {
-		return nil, invalidRP("trustAnchors", "The trust anchors are too large.")
+	own, err := parseAnchors("trustAnchors", rp.TrustAnchors)
+	if err != nil {
+		return nil, err
 	}
-	var all []*x509.Certificate
-	rest := []byte(rp.TrustAnchors)
-	for len(bytes.TrimSpace(rest)) > 0 {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil || block.Type != "CERTIFICATE" {
-			return nil, invalidRP("trustAnchors", "They are certificates in PEM.")
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, invalidRP("trustAnchors", "One of the certificates does not parse.")
-		}
-		if all = append(all, cert); len(all) > maxAnchors {
-			return nil, invalidRP("trustAnchors", "There are too many trust anchors.")
+	tenants, err := parseAnchors("tenantAnchors", rp.TenantAnchors)
+	return append(own, tenants...), err
+}
+
+// checkPolicyNames judges the list; whether there are such policies is for the
+// [Directory] to know.
+func (rp *RelyingParty) checkPolicyNames() error {
+	if len(rp.Policies) > maxPolicies {
+		return invalidRP("policies", "There are too many policies.")
+	}
+	for i, name := range rp.Policies {
+		if slices.Contains(rp.Policies[:i], name) {
+			return invalidRP("policies", "There is a policy that stands twice.")
 		}
 	}
-	return all, nil
+	return nil
 }
 
 func invalidRP(field, public string) error {

@@ -43,6 +43,7 @@ func TestRelyingPartyDefaults(t *testing.T) {
 		ResidentKey: "required", UserVerification: "required", Attestation: "direct", AttestationTrust: "record",
 		Algorithms: []int32{-7, -8, -35, -36, -257, -258, -259}, MaxCredentialsPerUser: 10,
 		ChallengeLife: 300 * time.Second, Timeout: 240 * time.Second,
+		Trust: tenant.Trust{Metadata: tenant.MetadataEnforce},
 	}
 	if !reflect.DeepEqual(rp, want) {
 		t.Errorf("got  %+v\nwant %+v", rp, want)
@@ -148,6 +149,23 @@ func TestRelyingPartyCheck(t *testing.T) {
 		}, "trustAnchors"},
 		{"anchors: too many", func(rp *tenant.RelyingParty) { rp.TrustAnchors = strings.Repeat(pemText, 201) }, "trustAnchors"},
 		{"anchors: too large", func(rp *tenant.RelyingParty) { rp.TrustAnchors = strings.Repeat(" ", 1<<20+1) }, "trustAnchors"},
+		{"metadata", func(rp *tenant.RelyingParty) { rp.Trust.Metadata = "maybe" }, "trust.metadata"},
+		{"vendor roots: name", func(rp *tenant.RelyingParty) { rp.Trust.VendorRoots = []string{"../apple"} }, "trust.vendorRoots"},
+		{"vendor roots: none and more", func(rp *tenant.RelyingParty) { rp.Trust.VendorRoots = []string{"none", "apple"} }, "trust.vendorRoots"},
+		{"vendor roots: none", func(rp *tenant.RelyingParty) { rp.Trust.VendorRoots = []string{"none"} }, ""},
+		{"format anchors", func(rp *tenant.RelyingParty) { rp.Trust.FormatAnchors = map[string]string{"packed": pemText} }, ""},
+		{"format anchors: format", func(rp *tenant.RelyingParty) { rp.Trust.FormatAnchors = map[string]string{"none": pemText} }, "trust.formatAnchors"},
+		{"format anchors: text", func(rp *tenant.RelyingParty) { rp.Trust.FormatAnchors = map[string]string{"tpm": "x"} }, "trust.formatAnchors.tpm"},
+		{"revocation lists: certificates", func(rp *tenant.RelyingParty) { rp.Trust.RevocationLists = pemText }, "trust.revocationLists"},
+		{"revocation lists: broken", func(rp *tenant.RelyingParty) {
+			rp.Trust.RevocationLists = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"
+		}, "trust.revocationLists"},
+		{"revocation lists: too large", func(rp *tenant.RelyingParty) { rp.Trust.RevocationLists = strings.Repeat(" ", 16<<20+1) }, "trust.revocationLists"},
+		{"outdated", func(rp *tenant.RelyingParty) { rp.Trust.Outdated = []tenant.Outdated{"md5"} }, "trust.outdated"},
+		{"outdated: twice", func(rp *tenant.RelyingParty) { rp.Trust.Outdated = []tenant.Outdated{"tpm-sha1", "tpm-sha1"} }, "trust.outdated"},
+		{"policies", func(rp *tenant.RelyingParty) { rp.Policies = []string{"bank", "bank-2"} }, ""},
+		{"policies: twice", func(rp *tenant.RelyingParty) { rp.Policies = []string{"bank", "bank"} }, "policies"},
+		{"policies: too many", func(rp *tenant.RelyingParty) { rp.Policies = make([]string, 33) }, "policies"},
 		{"algorithm", func(rp *tenant.RelyingParty) { rp.Algorithms = []int32{-65535} }, "algorithms"},
 		{"algorithm twice", func(rp *tenant.RelyingParty) { rp.Algorithms = []int32{-7, -7} }, "algorithms"},
 		{"credentials: negative", func(rp *tenant.RelyingParty) { rp.MaxCredentialsPerUser = -1 }, "maxCredentialsPerUser"},

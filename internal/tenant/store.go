@@ -33,6 +33,23 @@ type Store interface {
 	// there are credentials for it.
 	DeleteRelyingParty(ctx context.Context, tenantName, id string, e audit.Event) error
 
+	// Policies returns the current version of each policy of a tenant, by name, without
+	// those that were deleted.
+	Policies(ctx context.Context, tenantName string) ([]*Policy, error)
+
+	// PolicyVersions returns every version of a policy, the newest first; none for one
+	// that never was.
+	PolicyVersions(ctx context.Context, tenantName, name string) ([]*Policy, error)
+
+	// PutPolicy stores p as the next version of its name and returns it with that
+	// version. Where the current version has the same document, it returns that one, and
+	// there is no event. Errors: policy.changed if another took that version.
+	PutPolicy(ctx context.Context, p *Policy, e audit.Event) (*Policy, error)
+
+	// DeletePolicy stores a next version without document. Errors: policy.unknown,
+	// policy.changed.
+	DeletePolicy(ctx context.Context, p *Policy, e audit.Event) error
+
 	// Client returns one client with its keys, in the order they were made. Errors:
 	// client.unknown.
 	Client(ctx context.Context, id string) (*Client, error)

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -190,7 +189,10 @@ func ConfiguredURL(cfg *config.Config) string {
 func fileTenants(cfg *config.Config, publicURL string) ([]tenant.FileTenant, error) {
 	var tenants []tenant.FileTenant
 	for i, t := range cfg.Tenants {
-		ft := tenant.FileTenant{Name: t.Name}
+		ft, err := fileTenant(t)
+		if err != nil {
+			return nil, fmt.Errorf("tenants[%d].%w", i, err)
+		}
 		for j, rp := range t.RelyingParties {
 			translated, err := fileRelyingParty(rp, publicURL)
 			if err != nil {
@@ -207,9 +209,6 @@ func fileTenants(cfg *config.Config, publicURL string) ([]tenant.FileTenant, err
 	}
 	return tenants, nil
 }
-
-// maxAnchorsBytes bounds a file of trust anchors.
-const maxAnchorsBytes = 1 << 20
 
 func fileRelyingParty(rp config.RelyingParty, publicURL string) (tenant.RelyingParty, error) {
 	out := tenant.RelyingParty{
@@ -229,22 +228,13 @@ func fileRelyingParty(rp config.RelyingParty, publicURL string) (tenant.RelyingP
 	if len(out.Origins) == 0 {
 		out.Origins = originsFor(rp.ID, publicURL)
 	}
-	if rp.TrustAnchorsFile == "" {
-		return out, nil
+	out.Policies = rp.Policies
+	var err error
+	if out.TrustAnchors, err = readTrust("trust-anchors-file", rp.TrustAnchorsFile); err != nil {
+		return out, err
 	}
-	info, err := os.Stat(rp.TrustAnchorsFile)
-	if err != nil {
-		return out, fmt.Errorf("trust-anchors-file: %w", err)
-	}
-	if info.Size() > maxAnchorsBytes {
-		return out, errors.New("trust-anchors-file: is too large")
-	}
-	text, err := os.ReadFile(rp.TrustAnchorsFile)
-	if err != nil {
-		return out, fmt.Errorf("trust-anchors-file: %w", err)
-	}
-	out.TrustAnchors = string(text)
-	return out, nil
+	out.Trust, err = fileTrust(rp.Trust)
+	return out, err
 }
 
 // originsFor is the public URL's origin where a page served there may use the

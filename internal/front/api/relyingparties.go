@@ -22,7 +22,9 @@ type RelyingPartySettings struct {
 	Attestation             string   `json:"attestation,omitempty" enum:"none,indirect,direct,enterprise" doc:"direct if left out"`
 	AttestationTrust        string   `json:"attestationTrust,omitempty" enum:"record,require" doc:"Whether an attestation that leads to no trust anchor is recorded or refused; record if left out"`
 	AllowedAAGUIDs          []string `json:"allowedAaguids,omitempty" nullable:"false" doc:"Models that may be registered; all if left out"`
-	TrustAnchors            string   `json:"trustAnchors,omitempty" doc:"Certificates in PEM"`
+	TrustAnchors            string   `json:"trustAnchors,omitempty" doc:"Certificates in PEM, trusted for every attestation format"`
+	Trust                   *Trust   `json:"trust,omitempty" doc:"Whose word counts beside the trust anchors"`
+	Policies                []string `json:"policies,omitempty" nullable:"false" doc:"Names of the policies that hold here, all of which have to be met"`
 	Algorithms              []int32  `json:"algorithms,omitempty" nullable:"false" doc:"COSE algorithms to offer, the most wanted first"`
 	MaxCredentialsPerUser   int      `json:"maxCredentialsPerUser,omitempty" minimum:"1" doc:"10 if left out"`
 	ChallengeLifeSeconds    int      `json:"challengeLifeSeconds,omitempty" minimum:"1" maximum:"86400" doc:"300 if left out"`
@@ -46,7 +48,7 @@ func fromRelyingParty(rp *tenant.RelyingParty) relyingParty {
 			ResidentKey: string(rp.ResidentKey), UserVerification: string(rp.UserVerification),
 			AuthenticatorAttachment: rp.AuthenticatorAttachment, Attestation: string(rp.Attestation),
 			AttestationTrust: string(rp.AttestationTrust), AllowedAAGUIDs: rp.AllowedAAGUIDs, TrustAnchors: rp.TrustAnchors,
-			Algorithms: rp.Algorithms, MaxCredentialsPerUser: rp.MaxCredentialsPerUser,
+			Trust: fromTrust(&rp.Trust), Policies: rp.Policies, Algorithms: rp.Algorithms, MaxCredentialsPerUser: rp.MaxCredentialsPerUser,
 			ChallengeLifeSeconds: int(rp.ChallengeLife / time.Second), TimeoutSeconds: int(rp.Timeout / time.Second),
 		},
 		Source: string(rp.Source), Created: unlessZero(rp.Created), Changed: unlessZero(rp.Changed),
@@ -70,7 +72,7 @@ func (in *relyingPartyPut) relyingParty() tenant.RelyingParty {
 		ResidentKey: tenant.Requirement(b.ResidentKey), UserVerification: tenant.Requirement(b.UserVerification),
 		AuthenticatorAttachment: b.AuthenticatorAttachment, Attestation: tenant.Attestation(b.Attestation),
 		AttestationTrust: tenant.AttestationTrust(b.AttestationTrust), AllowedAAGUIDs: b.AllowedAAGUIDs, TrustAnchors: b.TrustAnchors,
-		Algorithms: b.Algorithms, MaxCredentialsPerUser: b.MaxCredentialsPerUser,
+		Trust: b.Trust.trust(), Policies: b.Policies, Algorithms: b.Algorithms, MaxCredentialsPerUser: b.MaxCredentialsPerUser,
 		ChallengeLife: seconds(b.ChallengeLifeSeconds), Timeout: seconds(b.TimeoutSeconds),
 	}
 }
