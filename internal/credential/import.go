@@ -90,25 +90,35 @@ func (s *Service) ImportCeremony(ctx context.Context, by tenant.Authority, in Im
 		cer.User = user.ID
 	}
 	stored := CeremonyImport{Ceremony: cer}
-	var events []audit.Event
 	if !known {
 		stored.User = user
-		events = append(events, userEvent(by, cer.Created, "user.created", user.ID))
 	}
 	if in.Kind == Authentication {
 		if stored.Credential, err = s.importedCredential(ctx, by, cer, user, in.Stored); err != nil {
 			return nil, err
 		}
 		stored.Evidence = importedEvidence(cer)
-		events = append(events, credentialEvent(by, cer.Created, "credential.imported", stored.Credential))
 	}
-	e := by.Event(cer.Created, "ceremony.imported")
-	e.RelyingParty, e.User = cer.RelyingParty, string(user.ID)
-	e.Detail = map[string]string{"ceremony": string(id), "kind": string(in.Kind), "client": in.Client}
-	if err := s.store.ImportCeremony(ctx, stored, append(events, e)); err != nil {
+	if err := s.store.ImportCeremony(ctx, stored, importEvents(by, stored, user)); err != nil {
 		return nil, err
 	}
 	return &ImportedCeremony{Ceremony: id, User: *user, Expires: cer.Expires}, nil
+}
+
+// importEvents are the events of an import for user, whether or not they are made.
+func importEvents(by tenant.Authority, i CeremonyImport, user *User) []audit.Event {
+	cer := i.Ceremony
+	var events []audit.Event
+	if i.User != nil {
+		events = append(events, userEvent(by, cer.Created, "user.created", user.ID))
+	}
+	if i.Credential != nil {
+		events = append(events, credentialEvent(by, cer.Created, "credential.imported", i.Credential))
+	}
+	e := by.Event(cer.Created, "ceremony.imported")
+	e.RelyingParty, e.User = cer.RelyingParty, string(user.ID)
+	e.Detail = map[string]string{"ceremony": string(cer.ID), "kind": string(cer.Kind), "client": cer.Actor.ID}
+	return append(events, e)
 }
 
 // importedUser returns the user of an imported ceremony, and whether there is one

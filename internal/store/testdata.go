@@ -10,9 +10,9 @@ import (
 // installation has once, and goes wherever the database goes, into backups too.
 const testDataMark = "test data"
 
-// ErrNotTestData says that a database was to be marked as test data that was there
+// ErrDatabaseExists says that a database was to be marked as test data that was there
 // already without the mark.
-var ErrNotTestData = fault.New(fault.Conflict, "test_data.exists",
+var ErrDatabaseExists = fault.New(fault.Conflict, "test_data.exists",
 	"There is a database already, and it was not made as test data. Only one that is just being made can be marked.")
 
 // TestData reports whether the database was made as test data.
@@ -43,7 +43,7 @@ func (db *DB) markTestData(ctx context.Context, made bool) error {
 			return err
 		}
 		if !made || used {
-			return ErrNotTestData
+			return ErrDatabaseExists
 		}
 		_, err := q.Exec(ctx, `INSERT INTO installation_secret (name, value) VALUES ($1, $2)`, testDataMark, []byte{1})
 		return err
