@@ -19,7 +19,8 @@ import (
 
 // scope is what the verbs that administer a tenant have in common.
 type scope struct {
-	Tenant string `help:"Tenant; needed where there is more than one." placeholder:"NAME"`
+	Tenant   string `help:"Tenant; needed where there is more than one." placeholder:"NAME"`
+	TestData bool   `help:"If this makes the data directory, make it one for tests." name:"test-data" hidden:""`
 }
 
 // local is an open database and who works on it.
@@ -38,6 +39,7 @@ func (in *invocation) open(s scope) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.TestData = s.TestData
 	app, err := wiring.Open(in.ctx, cfg, wiring.Options{Log: wiring.NewLog(in.stderr, config.Log{Level: "warn", Format: "text"})})
 	if err != nil {
 		return nil, err

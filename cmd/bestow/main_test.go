@@ -252,7 +252,7 @@ func TestRelayKeyStaysHome(t *testing.T) {
 func TestHelp(t *testing.T) {
 	s := newShell(t)
 	for _, verb := range []string{
-		"serve", "demo", "backup", "restore", "ca path", "user invite", "user import", "client create", "client rotate",
+		"serve", "demo", "ceremony import", "backup", "restore", "ca path", "user invite", "user import", "client create", "client rotate",
 		"credential suspend", "relay send", "relay listen", "audit verify",
 	} {
 		args := slices.Concat(strings.Fields(verb), []string{"--help"})

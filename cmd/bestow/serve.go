@@ -17,6 +17,7 @@ import (
 type serveCmd struct {
 	Listen    string `help:"Address of the doors." placeholder:"HOST:PORT"`
 	PublicURL string `help:"Where people and clients find the server." name:"public-url" placeholder:"URL"`
+	TestData  bool   `help:"Make the data directory one for tests, into which recorded ceremonies can be imported. One that holds a database already cannot become it." name:"test-data"`
 }
 
 func (serveCmd) Help() string {
@@ -47,6 +48,7 @@ func (c serveCmd) Run(in *invocation) error {
 	if err != nil {
 		return err
 	}
+	cfg.TestData = c.TestData
 	log := wiring.NewLog(in.stderr, cfg.Log)
 	s, err := wiring.Start(in.ctx, cfg, log)
 	if err != nil {
@@ -60,6 +62,9 @@ func (c serveCmd) Run(in *invocation) error {
 		log.Warn("a new local certificate authority was made; browsers have to be told to trust it", "file", ca)
 	}
 	log.Info("bestow serves", "url", s.URL, "metrics", s.Metrics, "data", cfg.Data)
+	if s.TestData {
+		log.Warn("THIS IS TEST DATA: whoever has the data directory can open ceremonies with challenges of their own; it is for tests and for nothing else", "data", cfg.Data)
+	}
 	if s.NoClients(in.ctx) {
 		log.Warn("there are no API clients yet; `bestow client create --scope admin` makes the first")
 	}

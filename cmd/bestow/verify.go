@@ -53,7 +53,7 @@ func (c verifyCmd) Run(in *invocation) error {
 
 // judgeOne judges the one case that the whole input is, and returns the exit code.
 func judgeOne(in *invocation) (int, error) {
-	text, err := io.ReadAll(io.LimitReader(in.stdin, verify.MaxCaseBytes+1))
+	text, err := io.ReadAll(io.LimitReader(in.stdin, verify.MaxTextBytes))
 	if err != nil {
 		return 0, fmt.Errorf("read the case: %w", err)
 	}
@@ -78,7 +78,7 @@ func judgeLines(in *invocation) (int, error) {
 	code := exitDone
 	r := bufio.NewReaderSize(in.stdin, 64<<10)
 	for n := 1; ; n++ {
-		line, err := readLine(r, verify.MaxCaseBytes)
+		line, err := readLine(r, verify.MaxTextBytes-1)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, fmt.Errorf("read line %d: %w", n, err)
 		}

@@ -399,8 +399,19 @@ func TestVerifyLimit(t *testing.T) {
 	if code != 2 || len(v) != 3 || v[0].Verdict != "reject" || v[1].Verdict != "error" || v[2].Verdict != "reject" {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
-	if code, _, _ := runVerify(t, strings.NewReader(longest)); code != 1 {
-		t.Errorf("the longest case: exit %d", code)
+	for _, end := range []string{"", "\n", "\r\n"} {
+		if code, _, _ := runVerify(t, strings.NewReader(longest+end)); code != 1 {
+			t.Errorf("the longest case and %q: exit %d", end, code)
+		}
+		if code, _, _ := runVerify(t, strings.NewReader(longest+end), "--batch"); code != 0 {
+			t.Errorf("the longest case and %q in a batch: exit %d", end, code)
+		}
+	}
+	// What is cut off a line that is too long does not make a case of it.
+	for _, rest := range []string{"\r}", "\r\r}", "\r\r\r}"} {
+		if code, _, _ := runVerify(t, strings.NewReader(longest+rest+"\n"), "--batch"); code != 2 {
+			t.Errorf("the longest case and %q in a batch: exit %d", rest, code)
+		}
 	}
 	if code, _, _ := runVerify(t, strings.NewReader(longer)); code != 2 {
 		t.Errorf("a longer case: exit %d", code)

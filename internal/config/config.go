@@ -29,6 +29,10 @@ type Config struct {
 	Log            Log            `koanf:"log"`
 	Tenants        []Tenant       `koanf:"tenants"`
 	Fronts         Fronts         `koanf:"fronts"`
+
+	// TestData marks a database that is made as test data. Only the command line says
+	// so: no file or environment that is carried to another machine can.
+	TestData bool `koanf:"-"`
 }
 
 // TLS names the certificate of the doors and the added trust of outgoing calls.

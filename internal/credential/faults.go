@@ -29,6 +29,10 @@ var (
 	ErrRequestID       = fault.New(fault.Invalid, "ceremony.request_id", "A request id has at most 255 characters, none of them a control character.")
 	ErrCeremonyLimit   = fault.New(fault.Limited, "ceremony.limit", "Too many ceremonies are open. Finish one, or wait until they expire.")
 
+	ErrNotTestData     = fault.New(fault.Denied, "test_data.required", "This is not test data. Ceremonies are imported only where the database was made with --test-data.")
+	ErrChallengeExists = fault.New(fault.Conflict, "ceremony.challenge_exists", "There is, or was, a ceremony with this challenge at the relying party. A challenge is used once.")
+	ErrImport          = fault.New(fault.Unsupported, "import.unsupported", "This case cannot be imported.")
+
 	ErrOwnRegistration = fault.New(fault.Denied, "registration.self", "Nobody may register a credential for themselves on behalf of themselves.")
 	ErrPolicyWider     = fault.New(fault.Invalid, "policy.wider", "The request asks for more than the policy of the relying party allows.")
 

@@ -97,6 +97,14 @@ type CeremonyStore interface {
 	// ceremony.request_exists if the request id is taken at the relying party.
 	OpenCeremony(ctx context.Context, c *Ceremony, caps Caps, e audit.Event) error
 
+	// ImportCeremony stores an open ceremony that did not begin here, with what i brings
+	// along, in a database that was made as test data. It returns test_data.required in
+	// any other; user.exists if i.User's [NameKey] or handle is taken in the tenant;
+	// user.unknown or user.locked for the user of the ceremony; and
+	// ceremony.challenge_exists if the relying party has, or had, a ceremony of the kind
+	// with the challenge.
+	ImportCeremony(ctx context.Context, i CeremonyImport, events []audit.Event) error
+
 	// CountOpenCeremonies returns how many ceremonies of a tenant are open at now.
 	CountOpenCeremonies(ctx context.Context, tenant string, now time.Time) (int, error)
 
@@ -137,6 +145,17 @@ type CeremonyStore interface {
 	// returns ceremony.unknown, ceremony.used or ceremony.expired, and changes nothing
 	// then.
 	FailCeremony(ctx context.Context, f Failed, e audit.Event) error
+}
+
+// CeremonyImport is a ceremony that was recorded elsewhere, to be stored.
+type CeremonyImport struct {
+	Ceremony *Ceremony
+	User     *User // to be made; nil: there is one
+
+	// Credential takes the place of the one with its credential id at the relying
+	// party, and Evidence of that one's. Both are nil for a registration.
+	Credential *Credential
+	Evidence   *Evidence
 }
 
 // Account is a user with their credentials at one relying party.

@@ -50,20 +50,29 @@ func (db *DB) OpenCeremony(ctx context.Context, c *credential.Ceremony, caps cre
 		if err := mayOpen(ctx, q, c, caps); err != nil {
 			return err
 		}
-		const text = `INSERT INTO ceremony (id, tenant, relying_party, kind, state, user_id, challenge, options, terms,
-			request_id, actor_kind, actor_id, session_id, address, via, ref, created_ms, expires_ms, ended_ms, outcome, credential)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, '', '')`
-		_, err := q.Exec(ctx, text, c.ID, c.Tenant, c.RelyingParty, c.Kind, c.State, null(c.User), c.Challenge[:],
-			string(c.Options), asJSON(c.Terms), null(c.RequestID), c.Actor.Kind, c.Actor.ID, c.Session, c.Address,
-			c.Via, c.Ref, ms(c.Created), ms(c.Expires))
-		if isUnique(err, "ceremony", "tenant", "relying_party", "request_id") {
-			return credential.ErrRequestExists
-		}
-		if err != nil {
+		if err := insertCeremony(ctx, q, c); err != nil {
 			return err
 		}
 		return appendAudit(ctx, q, e)
 	})
+}
+
+// insertCeremony stores an open ceremony. Errors: ceremony.request_exists,
+// ceremony.challenge_exists.
+func insertCeremony(ctx context.Context, q tx, c *credential.Ceremony) error {
+	const text = `INSERT INTO ceremony (id, tenant, relying_party, kind, state, user_id, challenge, options, terms,
+		request_id, actor_kind, actor_id, session_id, address, via, ref, created_ms, expires_ms, ended_ms, outcome, credential)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, '', '')`
+	_, err := q.Exec(ctx, text, c.ID, c.Tenant, c.RelyingParty, c.Kind, c.State, null(c.User), c.Challenge[:],
+		string(c.Options), asJSON(c.Terms), null(c.RequestID), c.Actor.Kind, c.Actor.ID, c.Session, c.Address,
+		c.Via, c.Ref, ms(c.Created), ms(c.Expires))
+	switch {
+	case isUnique(err, "ceremony", "tenant", "relying_party", "request_id"):
+		return credential.ErrRequestExists
+	case isUnique(err, "ceremony", "tenant", "relying_party", "kind", "challenge"):
+		return credential.ErrChallengeExists
+	}
+	return err
 }
 
 // mayOpen judges the user and the caps of a ceremony to be opened.

@@ -20,22 +20,22 @@ var migrationFiles embed.FS
 // versionTable remembers which steps were taken.
 const versionTable = "schema_version"
 
-// migrate brings the schema up to date. The caller sees to it that no other
-// process does the same.
-func migrate(ctx context.Context, dialect database.Dialect, db *sql.DB) error {
+// migrate brings the schema up to date and reports whether there was none. The caller
+// sees to it that no other process does the same.
+func migrate(ctx context.Context, dialect database.Dialect, db *sql.DB) (made bool, err error) {
 	p, err := newMigrator(dialect, db)
 	if err != nil {
-		return err
+		return false, err
 	}
 	have, known, err := p.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read schema version: %w", err)
+		return false, fmt.Errorf("read schema version: %w", err)
 	}
 	if have > known {
-		return fmt.Errorf("%w: it is at version %d, this program knows %d", errNewer, have, known)
+		return false, fmt.Errorf("%w: it is at version %d, this program knows %d", errNewer, have, known)
 	}
 	_, err = p.Up(ctx)
-	return err
+	return have == 0, err
 }
 
 func newMigrator(dialect database.Dialect, db *sql.DB) (*goose.Provider, error) {

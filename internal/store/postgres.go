@@ -128,21 +128,21 @@ func (e *postgresEngine) snapshot(ctx context.Context, fn func(q tx) error) erro
 
 // migrate takes a lock on the schema first, so that of several nodes that start at
 // once one migrates and the others find nothing to do.
-func (e *postgresEngine) migrate(ctx context.Context) error {
+func (e *postgresEngine) migrate(ctx context.Context) (made bool, err error) {
 	conn, err := e.pool.Conn(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Close()
 	var schema string
 	if err := conn.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
-		return err
+		return false, err
 	}
 	h := fnv.New64a()
 	io.WriteString(h, "bestow schema "+schema)
 	key := int64(h.Sum64())
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", key); err != nil {
-		return err
+		return false, err
 	}
 	defer conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", key)
 	return migrate(ctx, database.DialectPostgres, e.pool)

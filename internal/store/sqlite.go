@@ -173,17 +173,20 @@ func (e *sqliteEngine) giveBack(s *session) {
 	e.idle <- s
 }
 
-func (e *sqliteEngine) migrate(ctx context.Context) error {
+func (e *sqliteEngine) migrate(ctx context.Context) (made bool, err error) {
 	// Two processes that start at once may both find the same migration missing.
 	// The one that comes second fails on what the first has made, and then finds
 	// nothing to do.
-	var err error
 	for range migrateAttempts {
-		if err = retryBusy(ctx, func() error { return migrate(ctx, database.DialectSQLite3, e.writers) }); err == nil || !isSQLite(err) {
+		err = retryBusy(ctx, func() error {
+			made, err = migrate(ctx, database.DialectSQLite3, e.writers)
 			return err
+		})
+		if err == nil || !isSQLite(err) {
+			break
 		}
 	}
-	return err
+	return made, err
 }
 
 // carry does nothing: a SQLite file has one server. A change made by another

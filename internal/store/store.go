@@ -67,6 +67,10 @@ type Config struct {
 	// of all on PostgreSQL. Zero means a number that suits the machine.
 	Connections int
 
+	// TestData marks a database that [Open] makes as test data, into which recorded
+	// ceremonies may be imported. Without it one that was marked stays what it is.
+	TestData bool
+
 	// Log receives what no caller can be told, such as a lost notification
 	// connection. Nil discards it.
 	Log *slog.Logger
@@ -91,7 +95,8 @@ type engine interface {
 	snapshot(ctx context.Context, fn func(q tx) error) error
 	// fault turns a driver's error into a fault where it means one to callers.
 	fault(err error) error
-	migrate(ctx context.Context) error
+	// migrate brings the schema up to date. made says that there was none.
+	migrate(ctx context.Context) (made bool, err error)
 	// carry starts the transport of wake-ups between nodes, if there is one.
 	carry(h *Hub)
 	ping(ctx context.Context) error
@@ -101,7 +106,8 @@ type engine interface {
 // Open opens the database that c names and brings its schema up to date.
 //
 // It returns an error if the schema is newer than this program knows, so that an
-// old program never writes into a database it does not understand.
+// old program never writes into a database it does not understand; and
+// test_data.exists if c asks for test data and the database is there without being it.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	log := c.Log
 	if log == nil {
@@ -111,10 +117,16 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if err := e.migrate(ctx); err != nil {
+	made, err := e.migrate(ctx)
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), e.close())
 	}
 	db := &DB{engine: e, hub: newHub(), log: log}
+	if c.TestData {
+		if err := db.markTestData(ctx, made); err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+	}
 	e.carry(db.hub)
 	return db, nil
 }

@@ -7,9 +7,13 @@ import (
 	"bestow.dev/internal/store/storetest"
 )
 
-func TestSQLite(t *testing.T) { storetest.Run(t, storetest.SQLite) }
+func TestSQLite(t *testing.T) {
+	storetest.Run(t, storetest.SQLite)
+	storetest.RunTestData(t, storetest.SQLiteTestData)
+}
 
 func TestPostgres(t *testing.T) {
 	pgtest.Need(t)
 	storetest.Run(t, storetest.Postgres)
+	storetest.RunTestData(t, storetest.PostgresTestData)
 }

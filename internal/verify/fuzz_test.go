@@ -53,6 +53,9 @@ func FuzzCase(f *testing.F) {
 		default:
 			t.Fatalf("verdict %q", v.Outcome)
 		}
+		if c, err := verify.ReadCase(text); (c == nil) != (err != nil) || (err != nil) != (v.Outcome == verify.Error) {
+			t.Fatalf("read as %+v, %v; judged: %s", c, err, line)
+		}
 		if again := judge.Case(text); !bytes.Equal(again.Line(), line) {
 			t.Fatalf("judged again: %s\nbefore: %s", again.Line(), line)
 		}

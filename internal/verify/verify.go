@@ -28,8 +28,12 @@ import (
 	"bestow.dev/webauthn"
 )
 
-// MaxCaseBytes is how long a case may be, in JSON.
+// MaxCaseBytes is how long a case may be, in JSON. A line end after it does not count.
 const MaxCaseBytes = 4 << 20
+
+// MaxTextBytes is how much of a text has to be read to tell whether it is a case: the
+// longest case with a line end, and one byte more.
+const MaxTextBytes = MaxCaseBytes + 2 + 1
 
 // Judge judges cases. The zero value accepts no attestation of format tpm but by the
 // manufacturers that a case names. It is safe for concurrent use.
@@ -59,7 +63,7 @@ func guard(text []byte, judge func(*webauthnCase) Verdict) (v Verdict) {
 			v.Trace = debug.Stack()
 		}
 	}()
-	if len(text) > MaxCaseBytes {
+	if text = withoutLineEnd(text); len(text) > MaxCaseBytes {
 		return TooLong()
 	}
 	in = open(text)

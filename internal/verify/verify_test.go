@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -293,7 +294,13 @@ func TestLimit(t *testing.T) {
 		t.Fatalf("the case has %d bytes", len(text))
 	}
 	accept().check(t, verify.Judge{}.Case(text))
-	noCase.check(t, verify.Judge{}.Case(append(text, ' ')))
+	for end, want := range map[string]outcome{
+		"\n": accept(), "\r\n": accept(), "\r": accept(), " ": noCase, "\n\n": noCase, "\r\r\n": noCase, "\n\r": noCase,
+	} {
+		t.Run(strconv.Quote(end), func(t *testing.T) {
+			want.check(t, verify.Judge{}.Case(append(bytes.Clone(text), end...)))
+		})
+	}
 }
 
 // What a verdict says of a refusal holds nothing of the credential.

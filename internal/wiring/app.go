@@ -34,6 +34,7 @@ type App struct {
 	Directory   *tenant.Directory
 	Credentials *credential.Service
 	Relay       *relay.Service
+	TestData    bool // the database was made with --test-data
 
 	config  *config.Config
 	url     string // public URL
@@ -57,7 +58,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		o.URL = ConfiguredURL(cfg)
 	}
 	a.url = o.URL
-	db := store.Config{Postgres: cfg.Database, Log: o.Log}
+	db := store.Config{Postgres: cfg.Database, TestData: cfg.TestData, Log: o.Log}
 	if cfg.Database == "" {
 		db.SQLite = DatabaseFile(cfg)
 	}
@@ -69,6 +70,9 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 			err = errors.Join(err, a.DB.Close())
 		}
 	}()
+	if err := a.seeTestData(ctx); err != nil {
+		return nil, err
+	}
 	fromFile, err := fileTenants(cfg, o.URL)
 	if err != nil {
 		return nil, badConfiguration(err)

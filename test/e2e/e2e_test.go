@@ -84,6 +84,7 @@ type server struct {
 	config string // text of the configuration file
 	listen string
 	engine string // URL of a PostgreSQL database; empty: SQLite in the data directory
+	flags  []string
 	url    string
 
 	metricsAddress string
@@ -101,10 +102,10 @@ func start(t *testing.T, configuration string) *server {
 	return startOn(t, "", configuration)
 }
 
-// startOn runs a server on an engine.
-func startOn(t *testing.T, engine, configuration string) *server {
+// startOn runs a server on an engine, with more flags if there are any.
+func startOn(t *testing.T, engine, configuration string, flags ...string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), config: configuration, listen: freeAddress(t), engine: engine}
+	s := &server{t: t, dir: t.TempDir(), config: configuration, listen: freeAddress(t), engine: engine, flags: flags}
 	if err := os.WriteFile(s.file(), []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func freeAddress(t *testing.T) string {
 
 func (s *server) start() {
 	s.t.Helper()
-	s.cmd = exec.Command(bestow(), "serve", "--config", s.file())
+	s.cmd = exec.Command(bestow(), append([]string{"serve", "--config", s.file()}, s.flags...)...)
 	s.cmd.Env = s.env()
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {

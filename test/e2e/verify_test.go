@@ -44,14 +44,19 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// vectorCases reads the cases of one of the standard's examples, or skips the test.
-func vectorCases(t *testing.T, file string) []map[string]any {
-	t.Helper()
+// vectorsDir is where the standard's examples are.
+func vectorsDir() string {
 	dir := os.Getenv("BESTOW_VECTORS")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "shared", "vectors")
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "webauthn-l3", file))
+	return filepath.Join(dir, "webauthn-l3")
+}
+
+// vectorCases reads the cases of one of the standard's examples, or skips the test.
+func vectorCases(t *testing.T, file string) []map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(vectorsDir(), file))
 	if err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("%v; set BESTOW_VECTORS", err)

@@ -16,6 +16,7 @@ var credentialTests = []test{
 	{"authentications that are refused", testAuthenticationRefused},
 	{"failing a ceremony", testFailCeremony},
 	{"one outcome of many", testOneOutcome},
+	{"importing into what is no test data", testImportElsewhere},
 	{"finding credentials", testFindCredentials},
 	{"changing a credential", testChangeCredential},
 	{"deleting a credential", testDeleteCredential},
