@@ -123,7 +123,26 @@ func ParseRegistrationResponse(data []byte) (*RegistrationResponse, error) {
 	return resp, nil
 }
 
-// parsed reports whether r came out of [ParseRegistrationResponse].
+// RecordedRegistration reads a registration from what was kept of it: attestation
+// object and client data, as they were received. What the client alone has reported,
+// such as transports and extension results, is not in it, and the credential ID is the
+// authenticator's word. It verifies nothing.
+//
+// An error is a [*VerificationError].
+func RecordedRegistration(attestationObject, clientDataJSON []byte) (*RegistrationResponse, error) {
+	resp := &RegistrationResponse{ClientDataJSON: clientDataJSON, AttestationObject: attestationObject}
+	var err error
+	if resp.ClientData, err = parseClientData(clientDataJSON, &registration); err != nil {
+		return nil, err
+	}
+	if err := resp.parseAttestationObject(); err != nil {
+		return nil, err
+	}
+	resp.CredentialID = resp.AuthenticatorData.Attested.CredentialID
+	return resp, nil
+}
+
+// parsed reports whether r came out of [ParseRegistrationResponse] or [RecordedRegistration].
 func (r *RegistrationResponse) parsed() bool {
 	return r != nil && r.statement.Exists() && r.AuthenticatorData != nil && r.AuthenticatorData.Attested != nil
 }

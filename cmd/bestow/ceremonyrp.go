@@ -65,6 +65,12 @@ func setRelyingParty(rp *tenant.RelyingParty, c *verify.Case) {
 		rp.AttestationTrust = tenant.TrustRequire
 	}
 	rp.TrustAnchors = anchorsPEM(c.Policy.Anchors)
+	rp.Policies = nil
+	// The case's anchors are the only ones, and its statements may be old.
+	rp.Trust = tenant.Trust{
+		Metadata: tenant.MetadataOff, VendorRoots: []string{tenant.NoVendorRoots},
+		Outdated: []tenant.Outdated{tenant.OutdatedSHA1Chain, tenant.OutdatedTPMSHA1, tenant.OutdatedSafetyNet},
+	}
 }
 
 // differences returns the members of a case by which two relying parties differ.

@@ -75,7 +75,7 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 
 // judgeAuthentication verifies the assertion, and only then says what is wrong with
 // the credential or its owner: without the key nobody learns that.
-func (s *Service) judgeAuthentication(ctx context.Context, p *policy, pending *Pending, in FinishAuthentication) (*webauthn.Authentication, error) {
+func (s *Service) judgeAuthentication(ctx context.Context, p *policySet, pending *Pending, in FinishAuthentication) (*webauthn.Authentication, error) {
 	cer, c, u := &pending.Ceremony, pending.Credential, pending.User
 	options := new(webauthn.RequestOptions)
 	if err := json.Unmarshal(cer.Options, options); err != nil {

@@ -125,6 +125,9 @@ func refusalDetail(cer *Ceremony, cause error) map[string]string {
 	if v, ok := errors.AsType[*webauthn.VerificationError](cause); ok {
 		detail["step"] = v.Step
 	}
+	if r, ok := errors.AsType[*PolicyRefusal](cause); ok {
+		detail["policy"], detail["rule"] = r.Decision.RefusedBy.Policy, r.Decision.RefusedBy.Rule
+	}
 	if c, ok := errors.AsType[*CounterError](cause); ok {
 		detail["stored"] = strconv.FormatUint(uint64(c.Stored), 10)
 		detail["got"] = strconv.FormatUint(uint64(c.Got), 10)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"bestow.dev/internal/policy"
 	"bestow.dev/webauthn"
 )
 
@@ -88,6 +89,10 @@ type Evidence struct {
 	Chain           [][sha256.Size]byte // SHA-256 of each certificate, leaf first
 	Policy          string              // version of the relying party's policy then in force
 	Warnings        []string            // what was let pass
+
+	Terms    Terms           // what the caller asked for beyond the policy
+	Decision policy.Decision // rule by rule; zero for what was judged before it was kept
+	Basis    []BasisRef      // what it was judged by; nil for what was judged before it was kept
 }
 
 // Limits of what people may call a credential.

@@ -34,6 +34,7 @@ var (
 	ErrImport          = fault.New(fault.Unsupported, "import.unsupported", "This case cannot be imported.")
 
 	ErrOwnRegistration = fault.New(fault.Denied, "registration.self", "Nobody may register a credential for themselves on behalf of themselves.")
+	ErrPolicyRefused   = fault.New(fault.Rejected, "policy.refused", "A policy does not accept this authenticator.")
 	ErrPolicyWider     = fault.New(fault.Invalid, "policy.wider", "The request asks for more than the policy of the relying party allows.")
 
 	ErrCredentialUnknown   = fault.New(fault.NotFound, "credential.unknown", "There is no such credential.")
@@ -73,14 +74,15 @@ func Unreadable(err error) error {
 	return err
 }
 
-// refused returns the fault for an answer that was understood and refused. What is
+// refused returns the fault for an answer that was understood and refused, by the
+// standard or by a policy. What is
 // not a verification error, or one that says we asked wrongly, is a fault of ours and
 // stays one.
 func refused(err error) error {
 	if v, ok := errors.AsType[*webauthn.VerificationError](err); ok && v.Reason != webauthn.ReasonInternal {
 		return fault.New(fault.Rejected, "webauthn."+string(v.Reason), "The answer of the authenticator was refused.").Because(err)
 	}
-	return err
+	return refusedByPolicy(err)
 }
 
 // unfit returns the fault for options that no client would take.

@@ -156,7 +156,7 @@ func (s *Service) importedUser(ctx context.Context, by tenant.Authority, in Impo
 
 // options returns the options to which the recorded answer was given, as far as it is
 // judged by them.
-func (in *ImportCeremony) options(p *policy, u *User) (any, error) {
+func (in *ImportCeremony) options(p *policySet, u *User) (any, error) {
 	timeout := p.source.Timeout.Milliseconds()
 	if in.Kind == Registration {
 		algorithms := in.Algorithms

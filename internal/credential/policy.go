@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -11,32 +12,49 @@ import (
 	"time"
 
 	"bestow.dev/cose"
+	"bestow.dev/internal/policy"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/trust"
 	"bestow.dev/webauthn"
 )
 
-// policy is a relying party's settings in the form in which ceremonies need them.
-type policy struct {
+// policySet is a relying party's settings and policies in the form in which ceremonies
+// need them.
+type policySet struct {
 	source  *tenant.RelyingParty // what it was made from
 	version string               // names the settings; the same settings have the same version
 
 	rp         webauthn.RelyingParty
 	trust      webauthn.TrustPolicy // without a time
-	algorithms []cose.Algorithm
+	algorithms []cose.Algorithm     // that the policies leave
+
+	documents *policy.Set // built in ones first
+	builtIn   *policy.Set
+	demands   policy.Demands // what options have to ask for
+	attested  bool           // a policy judges what was attested
+
+	formatAnchors map[string][]*x509.Certificate
+	vendors       Vendors  // nil: none
+	vendorSets    []string // nil: all
+	models        Models   // nil: none
+
+	basis []BasisPart // what of it is kept with each registration
 }
 
 // policies keeps the compiled form of the relying parties in use, so that a ceremony
 // does not parse trust anchors.
 type policies struct {
+	vendors Vendors
+	models  Models
+
 	mu   sync.RWMutex
-	made map[policyKey]*policy
+	made map[policyKey]*policySet
 }
 
 type policyKey struct{ tenant, rp string }
 
 // policy returns the policy of a relying party as it is now.
-func (s *Service) policy(ctx context.Context, tenantName, rpID string) (*policy, error) {
+func (s *Service) policy(ctx context.Context, tenantName, rpID string) (*policySet, error) {
 	rp, err := s.rps.RelyingParty(ctx, tenantName, rpID)
 	if err != nil {
 		return nil, err
@@ -45,48 +63,55 @@ func (s *Service) policy(ctx context.Context, tenantName, rpID string) (*policy,
 }
 
 // of returns the policy of rp, which it compiles when rp is not the one it has.
-func (p *policies) of(key policyKey, rp *tenant.RelyingParty) (*policy, error) {
+func (p *policies) of(key policyKey, rp *tenant.RelyingParty) (*policySet, error) {
 	p.mu.RLock()
 	made := p.made[key]
 	p.mu.RUnlock()
 	if made != nil && made.source == rp {
 		return made, nil
 	}
-	made, err := compile(rp, made)
+	version, err := version(rp, rp.Documents(), p.vendors)
 	if err != nil {
-		return nil, fmt.Errorf("policy of relying party %s: %w", rp.ID, err)
+		return nil, err
+	}
+	// One that judges alike is kept, so that what hangs on it is not made anew every
+	// time the database is asked.
+	if made == nil || made.version != version {
+		if made, err = compile(rp, rp.Documents(), p.vendors); err != nil {
+			return nil, fmt.Errorf("policy of relying party %s: %w", rp.ID, err)
+		}
+		made.version, made.models = version, p.models
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.made == nil {
-		p.made = make(map[policyKey]*policy)
+		p.made = make(map[policyKey]*policySet)
 	}
 	p.made[key] = made
 	return made, nil
 }
 
-// compile makes the policy of rp. Where before, if there is one, has the same
-// settings, its parts are taken over.
-func compile(rp *tenant.RelyingParty, before *policy) (*policy, error) {
-	version, err := version(rp)
-	if err != nil {
-		return nil, err
-	}
-	if before != nil && before.version == version {
-		same := *before
-		same.source = rp
-		return &same, nil
-	}
-	p := &policy{
-		source:  rp,
-		version: version,
+// compile makes the policy of rp with these documents.
+func compile(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vendors) (*policySet, error) {
+	p := &policySet{
+		source: rp,
 		rp: webauthn.RelyingParty{
 			ID: rp.ID, Origins: rp.Origins, AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
 		},
+		trust: webauthn.TrustPolicy{
+			RequireRevocationLists:              rp.Trust.RequireRevocationLists,
+			RequireAndroidKeyTrustedEnvironment: rp.Trust.AndroidKeyHardware,
+			AllowSHA1Chain:                      rp.Trust.Accepts(tenant.OutdatedSHA1Chain),
+			AllowSHA1TPMStatements:              rp.Trust.Accepts(tenant.OutdatedTPMSHA1),
+			AllowDeprecatedAndroidSafetyNet:     rp.Trust.Accepts(tenant.OutdatedSafetyNet),
+			TPMVendors:                          tpmVendors(vendors),
+		},
+		vendors: vendors, vendorSets: rp.Trust.VendorRoots,
 	}
-	for _, alg := range rp.Algorithms {
-		p.algorithms = append(p.algorithms, cose.Algorithm(alg))
+	if slices.Equal(p.vendorSets, []string{tenant.NoVendorRoots}) {
+		p.vendors = nil
 	}
+	p.trust.AnchorsFor = p.anchorsFor
 	if rp.AttestationTrust == tenant.TrustRecord {
 		p.trust.Attestation = webauthn.TrustIgnore
 	}
@@ -97,21 +122,69 @@ func compile(rp *tenant.RelyingParty, before *policy) (*policy, error) {
 		}
 		p.trust.AllowedAAGUIDs = append(p.trust.AllowedAAGUIDs, id)
 	}
-	p.trust.TPMVendors = trust.TPMVendorIDs()
-	p.trust.Anchors, err = rp.Anchors()
+	var err error
+	if p.trust.Anchors, err = rp.Anchors(); err != nil {
+		return nil, err
+	}
+	if p.formatAnchors, err = rp.Trust.AnchorsByFormat(); err != nil {
+		return nil, err
+	}
+	if p.trust.RevocationLists, err = rp.Trust.Lists(); err != nil {
+		return nil, err
+	}
+	if err := p.compileDocuments(documents); err != nil {
+		return nil, err
+	}
+	p.basis, err = p.settingsBasis(documents)
 	return p, err
 }
 
-// version names what rp asks for and the shipped data that decides with it: two
-// relying parties that judge alike at all times have the same version, whenever and
-// wherever they were written down.
-func version(rp *tenant.RelyingParty) (string, error) {
+// compileDocuments puts the policies together with those that are built in.
+func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
+	builtIn := builtInPolicies(p.source.Trust.Metadata)
+	if p.builtIn, err = policy.Compile(builtIn...); err != nil {
+		return err
+	}
+	if p.documents, err = policy.Compile(append(builtIn, documents...)...); err != nil {
+		return err
+	}
+	// What is built in judges whatever comes, and asks for nothing.
+	own, err := policy.Compile(documents...)
+	if err != nil {
+		return err
+	}
+	base := p.source.PolicyBase()
+	p.demands = own.Demands(policy.Registration, base)
+	p.algorithms = p.demands.Algorithms
+	base.Attestation = webauthn.ConveyanceNone
+	p.attested = own.Demands(policy.Registration, base).Attestation != webauthn.ConveyanceNone
+	return nil
+}
+
+// tpmVendors returns the TPM manufacturers that are accepted: the shipped list where
+// there is no other.
+func tpmVendors(v Vendors) []string {
+	if v == nil {
+		return trust.TPMVendorIDs()
+	}
+	return v.TPMVendorIDs()
+}
+
+// version names what rp asks for and the lists that decide with it: two relying
+// parties that judge alike at all times, as far as it is not the metadata that decides,
+// have the same version, whenever and wherever they were written down.
+func version(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vendors) (string, error) {
 	settings := *rp
 	settings.Source, settings.Created, settings.Changed = "", time.Time{}, time.Time{}
+	var digests []string
+	for _, d := range documents {
+		digests = append(digests, d.Name+" "+d.Digest().String())
+	}
 	text, err := json.Marshal(struct {
 		Settings   tenant.RelyingParty
+		Documents  []string
 		TPMVendors []string
-	}{settings, trust.TPMVendorIDs()})
+	}{settings, digests, tpmVendors(vendors)})
 	if err != nil {
 		return "", err
 	}
@@ -147,13 +220,13 @@ type terms struct {
 }
 
 // merge returns the settings of a ceremony. Errors: policy.wider, naming the member.
-func (p *policy) merge(n Narrowing) (terms, error) {
+func (p *policySet) merge(n Narrowing) (terms, error) {
 	rp := p.source
 	t := terms{
-		userVerification: webauthn.UserVerification(rp.UserVerification),
-		residentKey:      webauthn.ResidentKey(rp.ResidentKey),
-		attachment:       webauthn.Attachment(rp.AuthenticatorAttachment),
-		attestation:      webauthn.Conveyance(rp.Attestation),
+		userVerification: p.demands.UserVerification,
+		residentKey:      p.demands.ResidentKey,
+		attachment:       p.demands.Attachment,
+		attestation:      p.demands.Attestation,
 		algorithms:       p.algorithms,
 		timeout:          rp.Timeout,
 		life:             rp.ChallengeLife,
@@ -197,9 +270,10 @@ func (p *policy) merge(n Narrowing) (terms, error) {
 	return t, nil
 }
 
-// needsAttestation reports whether an answer without attestation would be refused.
-func (p *policy) needsAttestation() bool {
-	return p.trust.Attestation == webauthn.TrustRequire && !p.trust.AcceptNone
+// needsAttestation reports whether an answer without attestation would be refused, or
+// would escape a policy.
+func (p *policySet) needsAttestation() bool {
+	return p.attested || p.trust.Attestation == webauthn.TrustRequire && !p.trust.AcceptNone
 }
 
 // narrow sets *have to want, unless *have is the strict value and want is not.
@@ -234,7 +308,7 @@ func within(some, all []cose.Algorithm) bool {
 }
 
 // trustAt returns the trust policy for a ceremony with these terms, at a time.
-func (p *policy) trustAt(t Terms, now time.Time) (webauthn.TrustPolicy, error) {
+func (p *policySet) trustAt(t Terms, now time.Time) (webauthn.TrustPolicy, error) {
 	trust := p.trust
 	trust.Time = now
 	if t.Trusted {

@@ -124,7 +124,7 @@ func (s *Service) mayRegister(ctx context.Context, by tenant.Authority, in *Begi
 }
 
 // mayHaveCredential judges what is known before anything is asked of the person.
-func mayHaveCredential(by tenant.Authority, p *policy, a *Account) error {
+func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 	if a.User.IsLocked() {
 		return ErrUserLocked
 	}
@@ -144,7 +144,7 @@ func (s *Service) account(ctx context.Context, tenantName, rp string, who UserRe
 	return s.store.Account(ctx, tenantName, rp, who)
 }
 
-func creationOptions(p *policy, t terms, a *Account, in BeginRegistration, challenge []byte) (*webauthn.CreationOptions, error) {
+func creationOptions(p *policySet, t terms, a *Account, in BeginRegistration, challenge []byte) (*webauthn.CreationOptions, error) {
 	o := webauthn.CreationOptions{
 		RP: webauthn.RPEntity{ID: p.source.ID, Name: p.source.Name},
 		User: webauthn.UserEntity{

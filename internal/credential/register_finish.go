@@ -94,12 +94,16 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, s.refuse(ctx, by, cer, nil, err)
 	}
-	c := newCredential(by, cer, made, now)
+	basis, err := s.keepBasis(ctx, p, made)
+	if err != nil {
+		return nil, err
+	}
+	c := newCredential(by, cer, made.Registration, now)
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
-	c.Discoverable = discoverable(made, options)
+	c.Discoverable = discoverable(made.Registration, options)
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
-		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, p.version, now),
+		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, p.version, basis, now),
 		Session: by.Session, Most: p.source.MaxCredentialsPerUser, At: now,
 	}}, nil
 }
@@ -167,9 +171,9 @@ func (p *Pending) mayBeFinished(by tenant.Authority, as taken, now time.Time) er
 	return nil
 }
 
-// judgeRegistration verifies the answer against the options that were sent, and
-// trust in it by the policy of now.
-func (p *policy) judgeRegistration(cer *Ceremony, resp *webauthn.RegistrationResponse, now time.Time) (*webauthn.Registration, *webauthn.CreationOptions, error) {
+// judgeRegistration judges the answer against the options that were sent, by the
+// policy of now.
+func (p *policySet) judgeRegistration(cer *Ceremony, resp *webauthn.RegistrationResponse, now time.Time) (*judged, *webauthn.CreationOptions, error) {
 	options := new(webauthn.CreationOptions)
 	if err := json.Unmarshal(cer.Options, options); err != nil {
 		return nil, nil, fmt.Errorf("stored creation options: %w", err)
@@ -178,7 +182,7 @@ func (p *policy) judgeRegistration(cer *Ceremony, resp *webauthn.RegistrationRes
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err := webauthn.JudgeRegistration(options.Expectation(p.rp, trust), resp)
+	made, err := p.judge(options, trust, resp, now)
 	return made, options, err
 }
 
@@ -211,12 +215,13 @@ func discoverable(made *webauthn.Registration, options *webauthn.CreationOptions
 	return Unknown
 }
 
-func evidence(cer *Ceremony, made *webauthn.Registration, policy string, now time.Time) *Evidence {
+func evidence(cer *Ceremony, made *judged, policy string, basis []BasisRef, now time.Time) *Evidence {
 	e := &Evidence{
 		AttestationObject: made.AttestationObject, ClientData: made.ClientDataJSON,
 		Options: cer.Options, Judged: now,
 		Format: made.Format, AttestationType: string(made.AttestationType), Trusted: made.Trusted,
 		Chain: made.Chain, Policy: policy, Warnings: warnings(made.Warnings),
+		Terms: cer.Terms, Decision: made.decision, Basis: basis,
 	}
 	if made.Trusted {
 		e.Anchor = slices.Clone(made.Anchor[:])

@@ -37,6 +37,13 @@ type Config struct {
 	// Nil tells nobody.
 	Notify func(ctx context.Context, n Notice) error
 
+	// Vendors are the lists about authenticators' vendors. Nil: no roots of theirs, and
+	// the TPM manufacturers that are shipped.
+	Vendors Vendors
+
+	// Models is the metadata of authenticator models. Nil: there is none.
+	Models Models
+
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 
@@ -95,6 +102,7 @@ type Service struct {
 	limits Limits
 
 	policies policies
+	basis    keptBases
 	notices  notices
 	wrong    brake
 	visits   brake
@@ -123,6 +131,7 @@ func New(c Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.policies.vendors, s.policies.models = c.Vendors, c.Models
 	s.notices = notices{send: c.Notify, log: s.log}
 	s.wrong = brake{most: s.limits.WrongPerMinute}
 	s.visits = brake{most: s.limits.SessionsPerMinute}

@@ -239,6 +239,14 @@ type CredentialStore interface {
 	// credential.unknown.
 	Evidence(ctx context.Context, tenant string, id ID) (*Evidence, error)
 
+	// KeepBasis stores parts of judgements' bases. Those that are there already stay as
+	// they are.
+	KeepBasis(ctx context.Context, tenant string, parts []BasisPart) error
+
+	// Basis returns the parts with these names, in any order, without those that are not
+	// there.
+	Basis(ctx context.Context, tenant string, refs []BasisRef) ([]BasisPart, error)
+
 	// ChangeCredential sets what change names, counts its version up and returns it as
 	// it is then: credential.unknown, or credential.version where change expects
 	// another version. Suspending it ends the sessions that were signed in with it.

@@ -76,7 +76,7 @@ func (d *Directory) PutPolicy(ctx context.Context, by Authority, document []byte
 	if err := by.Require(ScopeAdmin, ""); err != nil {
 		return nil, nil, err
 	}
-	parsed, err := policy.Parse(document)
+	parsed, err := parsePolicy(document)
 	if err != nil {
 		return nil, nil, err
 	}

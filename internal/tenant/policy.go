@@ -33,6 +33,22 @@ func (p *Policy) Digest() string {
 	return p.Document.Digest().String()
 }
 
+// BuiltInPolicyPrefix begins the names of policies that are part of the program, which
+// no other has.
+const BuiltInPolicyPrefix = "bestow."
+
+// parsePolicy reads a document that a tenant may have.
+func parsePolicy(document []byte) (*policy.Document, error) {
+	parsed, err := policy.Parse(document)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(parsed.Name, BuiltInPolicyPrefix) {
+		return nil, policy.ErrDocument.At("name").Saying("Names that begin with %s are taken.", BuiltInPolicyPrefix)
+	}
+	return parsed, nil
+}
+
 // FilePolicy is a policy as a file of the configuration holds it.
 type FilePolicy struct {
 	Path     string // for errors
@@ -146,7 +162,7 @@ func find(all []*Policy, name string) *Policy {
 // addFilePolicies reads the policies of a tenant's files.
 func (d *Directory) addFilePolicies(t FileTenant) error {
 	for _, f := range t.Policies {
-		document, err := policy.Parse(f.Document)
+		document, err := parsePolicy(f.Document)
 		if err != nil {
 			return fmt.Errorf("policy file %s: %w", f.Path, err)
 		}

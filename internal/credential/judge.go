@@ -1,0 +1,172 @@
+package credential
+
+import (
+	"crypto/x509"
+	"errors"
+	"slices"
+	"time"
+
+	"bestow.dev/internal/policy"
+	"bestow.dev/internal/tenant"
+	"bestow.dev/metadata"
+	"bestow.dev/webauthn"
+)
+
+// Vendors are the lists about authenticators' vendors that are shipped, or that an
+// operator put in their place. They are asked in every registration, so they answer
+// from memory.
+type Vendors interface {
+	// AnchorsFor returns the roots that count for an attestation format, of the sets
+	// with these names; nil means all sets.
+	AnchorsFor(format string, sets []string) []*x509.Certificate
+
+	// TPMVendorIDs returns the TPM manufacturers whose attestation is accepted.
+	TPMVendorIDs() []string
+}
+
+// Models knows authenticator models. It is asked in every registration, so it answers
+// from memory.
+type Models interface {
+	// ForAttestation returns what is known of the model that an attestation names, the
+	// word that counts most first; nil if nothing is.
+	ForAttestation(a *webauthn.Attestation) []Model
+}
+
+// Model is what one list of metadata has on a model.
+type Model struct {
+	Entry  *metadata.Entry
+	Source string // the name of the list
+	Number uint64 // its serial number; zero if it has none
+}
+
+// judged is a registration that was found good, and what that rests on.
+type judged struct {
+	*webauthn.Registration
+	evidence policy.Evidence
+	decision policy.Decision
+	models   []Model
+}
+
+// PolicyRefusal is an answer that is genuine, and whose authenticator is not welcome.
+type PolicyRefusal struct{ Decision policy.Decision }
+
+// Error returns the text for the log.
+func (e *PolicyRefusal) Error() string { return e.Decision.RefusedBy.String() }
+
+// judge verifies an answer to options and decides whether policy accepts it. The
+// evidence is weighed as of now; certificates have to be valid at trust.Time, which is
+// the same when an answer is judged for the first time.
+//
+// Errors: [*webauthn.VerificationError], [*PolicyRefusal].
+func (p *policySet) judge(options *webauthn.CreationOptions, trust webauthn.TrustPolicy, resp *webauthn.RegistrationResponse, now time.Time) (*judged, error) {
+	reg, err := webauthn.JudgeRegistration(options.Expectation(p.rp, trust), resp)
+	if err != nil {
+		return nil, err
+	}
+	j := &judged{Registration: reg, models: p.modelsOf(reg.Attestation())}
+	j.evidence = evidenceOf(reg, resp, j.model(), now)
+	j.decision = p.documents.Decide(j.evidence)
+	for i := 1; i < len(j.models) && j.decision.Allowed; i++ {
+		// A defect that another list tells of counts as much: that the operator has a word
+		// of their own on a model must not hide its revocation.
+		hidden := p.builtIn.Decide(evidenceOf(reg, resp, &j.models[i], now))
+		if !hidden.Allowed {
+			j.decision.Allowed, j.decision.RefusedBy = false, hidden.RefusedBy
+		}
+	}
+	if !j.decision.Allowed {
+		return nil, &PolicyRefusal{j.decision}
+	}
+	return j, nil
+}
+
+// model returns what counts most of what is known of the model; nil if nothing is.
+func (j *judged) model() *Model {
+	if len(j.models) == 0 {
+		return nil
+	}
+	return &j.models[0]
+}
+
+// paths returns the trusted paths: those of the parts of a compound attestation, too.
+func (j *judged) paths() [][]*x509.Certificate {
+	var paths [][]*x509.Certificate
+	var collect func(t *webauthn.Trust)
+	collect = func(t *webauthn.Trust) {
+		if t.Parts == nil && t.Trusted {
+			paths = append(paths, t.Path)
+		}
+		for _, part := range t.Parts {
+			collect(part)
+		}
+	}
+	collect(j.Trust())
+	return paths
+}
+
+func evidenceOf(reg *webauthn.Registration, resp *webauthn.RegistrationResponse, m *Model, now time.Time) policy.Evidence {
+	known := policy.Known{Time: now, Trust: reg.Trust(), Attachment: resp.Attachment}
+	if m != nil {
+		known.Entry, known.Source, known.Number = m.Entry, m.Source, m.Number
+	}
+	return policy.FromRegistration(reg, known)
+}
+
+// modelsOf returns what the metadata knows of an attestation's model, where the
+// relying party lets it count.
+func (p *policySet) modelsOf(a *webauthn.Attestation) []Model {
+	if p.models == nil || p.source.Trust.Metadata == tenant.MetadataOff {
+		return nil
+	}
+	return p.models.ForAttestation(a)
+}
+
+// anchorsFor returns what is trusted for one attestation beside the anchors for all
+// (7.1/23): the relying party's for the format, the model's of the metadata, and the
+// vendors' roots.
+func (p *policySet) anchorsFor(a *webauthn.Attestation) []*x509.Certificate {
+	anchors := slices.Clone(p.formatAnchors[a.Format])
+	listed := false
+	for _, m := range p.modelsOf(a) {
+		model := m.Entry.TrustAnchors()
+		anchors = append(anchors, model...)
+		listed = listed || len(model) > 0
+	}
+	if p.vendors == nil || listed && vouchesByModel(a.Format) {
+		return anchors
+	}
+	return append(anchors, p.vendors.AnchorsFor(a.Format, p.vendorSets)...)
+}
+
+// vouchesByModel reports whether attestation of a format is anchored model by model:
+// there, where the metadata has anchors for the model, any other root would be one of
+// another model (MDS §3.2). Platforms attest all their models by the same roots.
+func vouchesByModel(format string) bool { return format == "packed" || format == "fido-u2f" }
+
+// builtInPolicies are in force wherever the metadata counts: a model that was revoked or
+// compromised is refused, or told of, though no policy says so.
+func builtInPolicies(use tenant.MetadataUse) []*policy.Document {
+	if use == tenant.MetadataOff {
+		return nil
+	}
+	mode := policy.ModeEnforce
+	if use == tenant.MetadataMonitor {
+		mode = policy.ModeMonitor
+	}
+	return []*policy.Document{{
+		Name: tenant.BuiltInPolicyPrefix + "metadata", Mode: mode,
+		Description: "Models that the metadata says were revoked or compromised",
+		Rules:       &policy.Rules{Metadata: &policy.Metadata{Required: new(false)}},
+	}}
+}
+
+// refusedByPolicy returns the fault for a policy's refusal; any other error is
+// returned as it is.
+func refusedByPolicy(err error) error {
+	r, ok := errors.AsType[*PolicyRefusal](err)
+	if !ok {
+		return err
+	}
+	by := r.Decision.RefusedBy
+	return ErrPolicyRefused.Saying("A policy does not accept this authenticator: %s (%s, %s).", by.Words, by.Policy, by.Rule).Because(err)
+}
