@@ -42,16 +42,15 @@ type RootSet struct {
 	Certificates []*x509.Certificate
 }
 
-func (s *RootSet) clone() RootSet {
-	c := *s
-	c.Formats, c.Certificates = slices.Clone(s.Formats), slices.Clone(s.Certificates)
-	return c
+func (s RootSet) clone() RootSet {
+	s.Formats, s.Certificates = slices.Clone(s.Formats), slices.Clone(s.Certificates)
+	return s
 }
 
 // Digest names what the set vouches for, in hexadecimal digits. Sets of the same name,
 // formats and certificates have the same one, whatever the order and the comments of
 // their files are.
-func (s *RootSet) Digest() string {
+func (s RootSet) Digest() string {
 	formats := slices.Sorted(slices.Values(s.Formats))
 	prints := []string{}
 	for _, c := range s.Certificates {
@@ -69,7 +68,7 @@ func (s *RootSet) Digest() string {
 
 // EarliestExpiry returns when the first of the certificates expires; zero if there is
 // none.
-func (s *RootSet) EarliestExpiry() time.Time {
+func (s RootSet) EarliestExpiry() time.Time {
 	var first time.Time
 	for _, c := range s.Certificates {
 		if first.IsZero() || c.NotAfter.Before(first) {
