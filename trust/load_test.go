@@ -180,6 +180,7 @@ func TestLoadRefusals(t *testing.T) {
 		{"own set", "roots/own.pem", "# formats: tpm\n" + block, ""},
 		{"own metadata service", "roots/own.pem", "# formats: metadata\n" + block, ""},
 		{"own set, off", "roots/own.pem", "# formats: tpm\n", ""},
+		{"tabulator in a comment", "roots/apple.pem", "#\tApple\n" + block, ""},
 		{"known set widened", "roots/apple.pem", "# formats: apple, packed\n" + block, ""},
 		{"formats after a certificate is a comment", "roots/apple.pem", block + "# formats: nonsense\n", ""},
 

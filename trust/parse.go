@@ -106,7 +106,7 @@ func (p *rootParser) certificate() error {
 
 // comment takes what a comment in the head says about the file.
 func (p *rootParser) comment(line string) error {
-	if strings.ContainsFunc(line, unicode.IsControl) {
+	if strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 		return errors.New("a comment with control characters")
 	}
 	key, value, ok := strings.Cut(strings.TrimSpace(strings.TrimLeft(line, "#")), ":")

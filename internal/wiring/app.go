@@ -27,6 +27,7 @@ import (
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/tenant"
+	"bestow.dev/trust"
 )
 
 // App is the services over an open database.
@@ -35,6 +36,7 @@ type App struct {
 	Directory   *tenant.Directory
 	Credentials *credential.Service
 	Relay       *relay.Service
+	Trust       *trust.Lists // attestation roots and TPM manufacturers in force
 
 	config  *config.Config
 	url     string // public URL
@@ -48,6 +50,19 @@ type Options struct {
 	URL string       // the public URL; empty: from the configuration
 }
 
+// TrustLists returns the lists in force: as shipped, with what the configuration's
+// directory replaces and adds. An error names the directory and the file.
+func TrustLists(cfg *config.Config) (*trust.Lists, error) {
+	if cfg.TrustDir == "" {
+		return trust.Default(), nil
+	}
+	lists, err := trust.Load(os.DirFS(cfg.TrustDir))
+	if err != nil {
+		return nil, fmt.Errorf("trust-dir: in %s: %w", cfg.TrustDir, err)
+	}
+	return lists, nil
+}
+
 // DatabaseFile is where SQLite keeps its data.
 func DatabaseFile(cfg *config.Config) string { return filepath.Join(cfg.Data, "bestow.db") }
 
@@ -58,6 +73,9 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		o.URL = ConfiguredURL(cfg)
 	}
 	a.url = o.URL
+	if a.Trust, err = TrustLists(cfg); err != nil {
+		return nil, badConfiguration(err)
+	}
 	db := store.Config{Postgres: cfg.Database, Log: o.Log}
 	if cfg.Database == "" {
 		db.SQLite = DatabaseFile(cfg)
