@@ -50,6 +50,7 @@ type program struct {
 	Backup     backupCmd     `cmd:"" help:"Write a backup while the server runs."`
 	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty place."`
 	CA         caCmd         `cmd:"" name:"ca" help:"The local certificate authority."`
+	Trust      trustCmd      `cmd:"" help:"Attestation roots and TPM manufacturers: list, show, export, check."`
 	Agent      agentCmd      `cmd:"" help:"The desktop agent; see bestow agent --help."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

@@ -29,6 +29,7 @@ func (c *Config) complete(base string) error {
 		}
 	}
 	at(&c.Data)
+	at(&c.TrustDir)
 	at(&c.TLS.CertFile)
 	at(&c.TLS.KeyFile)
 	at(&c.TLS.CAFile)

@@ -25,6 +25,7 @@ type Config struct {
 	Database       string         `koanf:"database"`        // empty: SQLite in Data; or a postgres:// URL
 	MetricsListen  string         `koanf:"metrics-listen"`  // Prometheus metrics and health; empty: none
 	TrustedProxies []netip.Prefix `koanf:"trusted-proxies"` // whose X-Forwarded-For is believed
+	TrustDir       string         `koanf:"trust-dir"`       // lists that replace and add to the shipped ones; empty: those alone
 	TLS            TLS            `koanf:"tls"`
 	Log            Log            `koanf:"log"`
 	Tenants        []Tenant       `koanf:"tenants"`

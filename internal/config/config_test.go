@@ -30,6 +30,9 @@ func TestNoFile(t *testing.T) {
 	if len(c.Tenants) != 1 || c.Tenants[0].RelyingParties[0].ID != "localhost" || len(c.Tenants[0].Clients) != 0 {
 		t.Errorf("tenants: %+v", c.Tenants)
 	}
+	if c.TrustDir != "" {
+		t.Errorf("lists that nobody named: %q", c.TrustDir)
+	}
 	if c.Fronts.Hermod != nil || c.Fronts.DigitalAccess != nil {
 		t.Errorf("a front is open that nobody asked for: %+v", c.Fronts)
 	}
@@ -43,6 +46,7 @@ database: ""
 tls: { cert-file: c.pem, key-file: /k.pem, ca-file: "" }
 metrics-listen: ""
 trusted-proxies: [ 10.0.0.0/8, "::1" ]
+trust-dir: lists
 log: { level: warn, format: json }
 tenants:
   - name: acme
@@ -74,6 +78,9 @@ func TestWholeFile(t *testing.T) {
 	dir := filepath.Dir(path)
 	if c.Data != filepath.Join(dir, "d") || c.TLS.CertFile != filepath.Join(dir, "c.pem") || c.TLS.KeyFile != "/k.pem" {
 		t.Errorf("paths are not relative to the file: %q %q %q", c.Data, c.TLS.CertFile, c.TLS.KeyFile)
+	}
+	if c.TrustDir != filepath.Join(dir, "lists") {
+		t.Errorf("trust-dir is not relative to the file: %q", c.TrustDir)
 	}
 	if c.Listen != "127.0.0.1:1" || c.Log.Level != "error" || c.PublicURL != "https://id.example.com" {
 		t.Errorf("listen %q, level %q, url %q", c.Listen, c.Log.Level, c.PublicURL)

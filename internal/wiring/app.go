@@ -26,6 +26,7 @@ import (
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/tenant"
+	"bestow.dev/trust"
 )
 
 // App is the services over an open database.
@@ -34,7 +35,8 @@ type App struct {
 	Directory   *tenant.Directory
 	Credentials *credential.Service
 	Relay       *relay.Service
-	TestData    bool // the database was made with --test-data
+	TestData    bool         // the database was made with --test-data
+	Trust       *trust.Lists // attestation roots and TPM manufacturers in force
 
 	config  *config.Config
 	url     string // public URL
@@ -58,6 +60,9 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		o.URL = ConfiguredURL(cfg)
 	}
 	a.url = o.URL
+	if a.Trust, err = TrustLists(cfg); err != nil {
+		return nil, badConfiguration(err)
+	}
 	db := store.Config{Postgres: cfg.Database, TestData: cfg.TestData, Log: o.Log}
 	if cfg.Database == "" {
 		db.SQLite = DatabaseFile(cfg)
@@ -81,7 +86,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		return nil, badConfiguration(err)
 	}
 	if a.Credentials, err = credential.New(credential.Config{
-		Store: a.DB, Directory: a.Directory, Trail: a.DB, Log: o.Log, Notify: a.notify,
+		Store: a.DB, Directory: a.Directory, Trail: a.DB, Vendors: a.Trust, Log: o.Log, Notify: a.notify,
 	}); err != nil {
 		return nil, err
 	}

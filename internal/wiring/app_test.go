@@ -1,10 +1,14 @@
 package wiring
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -145,5 +149,30 @@ func TestBadConfigurationSaysWhere(t *testing.T) {
 	_, err := Open(t.Context(), cfg, Options{Log: slog.New(slog.DiscardHandler)})
 	if f := fault.From(err); f.Kind != fault.Invalid || !strings.Contains(f.Public, "tenants[0].relying-parties[0].trust-anchors-file") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The start reads the operator's lists, and stops before it touches the database where
+// one is bad.
+func TestTrustLists(t *testing.T) {
+	cfg := configured(t, basics)
+	cfg.TrustDir = t.TempDir()
+	bad := filepath.Join(cfg.TrustDir, "roots", "apple.pem")
+	check(t, os.Mkdir(filepath.Dir(bad), 0o700))
+	check(t, os.WriteFile(bad, []byte("no certificate\n"), 0o600))
+	_, err := Open(t.Context(), cfg, Options{Log: slog.New(slog.DiscardHandler)})
+	if f := fault.From(err); f.Kind != fault.Invalid || !strings.Contains(f.Public, "trust-dir: in "+cfg.TrustDir+": roots/apple.pem: line 1") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(DatabaseFile(cfg)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the database was touched: %v", err)
+	}
+
+	check(t, os.WriteFile(bad, []byte("# off\n"), 0o600))
+	app, err := Open(t.Context(), cfg, Options{Log: slog.New(slog.DiscardHandler), URL: "https://localhost:1"})
+	check(t, err)
+	defer app.Close()
+	if got := len(app.Trust.AnchorsFor("apple", nil)); got != 0 {
+		t.Errorf("what is switched off has %d anchors", got)
 	}
 }

@@ -9,7 +9,21 @@ import (
 
 	"bestow.dev/internal/config"
 	"bestow.dev/internal/tenant"
+	"bestow.dev/trust"
 )
+
+// TrustLists returns the lists in force: as shipped, with what the configuration's
+// directory replaces and adds. An error names the directory and the file.
+func TrustLists(cfg *config.Config) (*trust.Lists, error) {
+	if cfg.TrustDir == "" {
+		return trust.Default(), nil
+	}
+	lists, err := trust.Load(os.DirFS(cfg.TrustDir))
+	if err != nil {
+		return nil, fmt.Errorf("trust-dir: in %s: %w", cfg.TrustDir, err)
+	}
+	return lists, nil
+}
 
 // maxTrustBytes bounds a file of trust anchors, revocation lists or a policy.
 const maxTrustBytes = 16 << 20

@@ -25,11 +25,13 @@ CREATE TABLE judgement_basis (
 	PRIMARY KEY (tenant, hash)
 );
 
--- Both are JSON, and empty for what was judged before they were kept.
+-- JSON, and empty for what was judged before they were kept.
+ALTER TABLE credential_evidence ADD COLUMN terms TEXT NOT NULL DEFAULT '';
 ALTER TABLE credential_evidence ADD COLUMN decision TEXT NOT NULL DEFAULT '';
 ALTER TABLE credential_evidence ADD COLUMN basis TEXT NOT NULL DEFAULT '';
 
 -- +goose Down
+ALTER TABLE credential_evidence DROP COLUMN terms;
 ALTER TABLE credential_evidence DROP COLUMN basis;
 ALTER TABLE credential_evidence DROP COLUMN decision;
 DROP TABLE judgement_basis;
