@@ -40,6 +40,7 @@ var rooms = map[string][]string{
 	"internal/mds": {
 		"metadata", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
 	},
+	"internal/mds/mdstest": {}, // a metadata service for tests
 
 	// Side wing.
 	"internal/store": {
