@@ -22,6 +22,7 @@ import (
 	"bestow.dev/internal/config"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/fault"
+	"bestow.dev/internal/mds"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/relay"
@@ -35,6 +36,7 @@ type App struct {
 	Directory   *tenant.Directory
 	Credentials *credential.Service
 	Relay       *relay.Service
+	Metadata    *mds.Service
 
 	config  *config.Config
 	url     string // public URL
@@ -81,6 +83,9 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		Store: a.DB, Directory: a.Directory, Trail: a.DB, Log: o.Log, Notify: a.notify,
 	}); err != nil {
 		return nil, err
+	}
+	if err := a.openMetadata(); err != nil {
+		return nil, badConfiguration(err)
 	}
 	if err := a.openRelay(o.URL); err != nil {
 		return nil, badConfiguration(err)
