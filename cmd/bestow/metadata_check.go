@@ -48,6 +48,10 @@ type checkedDocument struct {
 	Models     int              `json:"models"`
 	Signer     []string         `json:"signer,omitempty"` // subjects, the signer first
 	Findings   []string         `json:"findings,omitempty"`
+
+	// RevocationLists are where the signer's certificates say their revocation lists
+	// are, if one was missing.
+	RevocationLists []string `json:"revocationLists,omitempty"`
 }
 
 type refusalDocument struct {
@@ -74,6 +78,9 @@ func (c metadataCheckCmd) Run(in *invocation) error {
 			return err
 		}
 		doc.Refusal = &refusalDocument{Reason: string(refused.Reason), Step: refused.Step, Detail: refused.Detail}
+		if refused.Reason == metadata.ReasonRevocationUnknown {
+			doc.RevocationLists = placesOfLists(text, *o)
+		}
 	} else {
 		doc.accept(b, o.Time)
 	}
@@ -84,6 +91,21 @@ func (c metadataCheckCmd) Run(in *invocation) error {
 		return exitCode(exitRefused)
 	}
 	return nil
+}
+
+// placesOfLists returns where the revocation lists of a chain are that is good but for
+// those.
+func placesOfLists(text []byte, o metadata.Options) []string {
+	o.AllowUnknownRevocation = true
+	b, err := metadata.VerifyBLOB(text, o)
+	if err != nil {
+		return nil
+	}
+	var places []string
+	for _, c := range b.Signer[:len(b.Signer)-1] {
+		places = append(places, c.CRLDistributionPoints...)
+	}
+	return places
 }
 
 func (c metadataCheckCmd) options() (*metadata.Options, error) {
@@ -158,6 +180,9 @@ func (d *checkedDocument) table(w io.Writer) {
 		row(w, "reason", r.Reason)
 		row(w, "step", r.Step)
 		row(w, "detail", legible(r.Detail))
+		for _, place := range d.RevocationLists {
+			row(w, "revocation list at", legible(place))
+		}
 		row(w, "sha256", d.SHA256)
 		return
 	}

@@ -158,7 +158,7 @@ func TestMetadataCheck(t *testing.T) {
 		{"good", exitDone, "accepted", []string{file, "--roots", roots, "--crl", crl, "--crl", crl2, "--at", "2026-06-15"}},
 		{"what was passed over", exitDone, "member_missing", []string{file, "--roots", roots, "--crl", crl, "--crl", crl2, "--at", "2026-06-15"}},
 		{"outdated", exitDone, "outdated", []string{file, "--roots", roots, "--crl", crl, "--crl", crl2, "--at", "2026-07-02T00:00:00Z"}},
-		{"no lists", exitRefused, "revocation_unknown", []string{file, "--roots", roots, "--at", "2026-06-15"}},
+		{"no lists", exitRefused, "/ca.crl", []string{file, "--roots", roots, "--at", "2026-06-15"}},
 		{"no lists, allowed", exitDone, "revocation_unknown", []string{file, "--roots", roots, "--allow-unknown-revocation", "--at", "2026-06-15"}},
 		{"revoked", exitRefused, "certificate_revoked", []string{file, "--roots", roots, "--crl", crl, "--crl", revoked, "--at", "2026-06-15"}},
 		{"spoilt", exitRefused, "3.2/6", []string{spoilt, "--roots", roots, "--crl", crl, "--crl", crl2, "--at", "2026-06-15"}},

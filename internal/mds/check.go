@@ -143,7 +143,7 @@ func retryDelay(src *Source, before int) time.Duration {
 
 func (s *Service) noteSuccess(ctx context.Context, t *trial, claim Claim, by tenant.Authority) (*Outcome, error) {
 	before := t.held.list
-	if t.accepted == nil { // not modified, or the same text again: then t.blob is it
+	if t.accepted == nil { // not modified, or the same text again
 		kept := Kept{At: t.at, Next: t.nextCheck(before.blob), Validators: t.validators}
 		if err := s.store.Keep(ctx, claim, kept); err != nil {
 			return nil, err

@@ -79,9 +79,9 @@ func (m *memory) Accept(_ context.Context, c mds.Claim, a mds.Acceptance) (bool,
 	r := m.all[c.Source]
 	*r = mds.Record{
 		Source: c.Source, Version: r.Version + 1, Number: a.Number, SHA256: a.SHA256, NextUpdate: a.NextUpdate,
-		Accepted: a.At, Checked: a.At, Validators: a.Validators, Changes: a.Changes, Next: a.Next,
+		Accepted: a.At, Checked: a.At, Validators: a.Validators, Next: a.Next,
 	}
-	m.blobs[c.Source] = &mds.Material{Version: r.Version, Accepted: a.At, Text: a.Text, Chain: a.Chain, CRLs: a.CRLs}
+	m.blobs[c.Source] = &mds.Material{Version: r.Version, Accepted: a.At, Text: a.Text, Chain: a.Chain, CRLs: a.CRLs, Changes: a.Changes}
 	return true, nil
 }
 

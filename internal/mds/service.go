@@ -55,7 +55,8 @@ type Service struct {
 // held is what this process knows of a source.
 type held struct {
 	record Record
-	list   *List // in force; nil: none
+	list   *List   // in force; nil: none
+	told   Changes // what it changed
 
 	loaded   int64 // the version of the record that was last looked at
 	unusable error // why that one is not in force here; nil: it is, or there is none
@@ -193,7 +194,7 @@ func (s *Service) take(ctx context.Context, src *Source, r Record) (swapped bool
 		s.log.ErrorContext(ctx, "stored metadata does not verify any more", "source", src.Name, "number", r.Number, "error", refused)
 		return false, nil
 	}
-	h.list = list
+	h.list, h.told = list, m.Changes
 	s.log.InfoContext(ctx, "metadata is in force", "source", src.Name, "number", list.Number,
 		"models", len(list.Entries), "findings", len(list.Findings), "nextUpdate", list.NextUpdate.Format(time.DateOnly))
 	return true, nil

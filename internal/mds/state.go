@@ -51,7 +51,7 @@ func (h *held) state(src *Source, now time.Time) State {
 		return st
 	}
 	r := &h.record
-	st.Checked, st.Next, st.Tries, st.Changes = r.Checked, r.Next, r.Tries, r.Changes
+	st.Checked, st.Next, st.Tries, st.Changes = r.Checked, r.Next, r.Tries, h.told
 	if r.Tries > 0 {
 		st.Failure = r.Failure
 	}

@@ -51,7 +51,6 @@ type Record struct {
 	Accepted   time.Time         // when it was verified
 	Checked    time.Time         // when it was last found to be the current one
 	Validators Validators
-	Changes    Changes // what the BLOB changed
 
 	Next    time.Time // when the next check is due, or, while one is under way, when its lease ends
 	Tries   int       // how often the check has failed since it last succeeded
@@ -72,6 +71,7 @@ type Material struct {
 	Text     []byte
 	Chain    [][]byte // certificates from x5u, in DER, leaf first; nil: there was none
 	CRLs     [][]byte // the revocation lists used, in DER
+	Changes  Changes  // what it changed, which decides nothing
 }
 
 // ClaimQuery asks for a claim.

@@ -30,8 +30,8 @@ type trial struct {
 	at      time.Time
 
 	validators Validators     // of the list that is now known to be current
-	blob       *metadata.BLOB // that list, if it was read; nil: not modified
-	accepted   *Acceptance    // nil: it is the one in force
+	blob       *metadata.BLOB // that list; nil: it is the one in force
+	accepted   *Acceptance    // what to store of it; nil: it is the one in force
 }
 
 // run does steps 2 to 6.
@@ -40,13 +40,24 @@ func (t *trial) run(ctx context.Context) error {
 	if err != nil || text == nil {
 		return err
 	}
+	if before := t.inForce(); before != nil && before.SHA256 == sha256.Sum256(text) {
+		return nil // step 6: the same number with the same text
+	}
 	return t.judge(ctx, text)
+}
+
+// inForce returns the list that was accepted last, if it is in force here.
+func (t *trial) inForce() *List {
+	if t.held.unusable != nil {
+		return nil
+	}
+	return t.held.list
 }
 
 // conditional reports whether it is enough to hear that nothing changed: the list in
 // force here is the one that the validators are of.
 func (t *trial) conditional() bool {
-	return t.held.list != nil && t.held.unusable == nil && t.held.record.Validators.Place == t.source.place()
+	return t.inForce() != nil && t.held.record.Validators.Place == t.source.place()
 }
 
 // fetch returns the BLOB's text; nil if it is the one in force (step 3).
@@ -95,8 +106,8 @@ func (t *trial) read() ([]byte, error) {
 // there are two passes, and the second decides.
 func (t *trial) judge(ctx context.Context, text []byte) error {
 	o := metadata.Options{Roots: t.source.Roots, Time: t.at}
-	if t.held.list != nil && t.held.unusable == nil {
-		o.Previous = t.held.list.blob.Accepted()
+	if before := t.inForce(); before != nil {
+		o.Previous = before.blob.Accepted()
 	}
 	var err error
 	if o.Chain, err = t.chain(ctx, text); err != nil {
@@ -124,12 +135,9 @@ func (t *trial) judge(ctx context.Context, text []byte) error {
 		}
 		return refusal(err)
 	}
-	t.blob = b
-	if o.Previous == nil || o.Previous.SHA256 != b.SHA256 {
-		t.accepted = &Acceptance{
-			Text: text, Chain: rawCertificates(o.Chain), CRLs: rawLists(o.RevocationLists),
-			Number: b.Number, SHA256: b.SHA256, NextUpdate: b.NextUpdate,
-		}
+	t.blob, t.accepted = b, &Acceptance{
+		Text: text, Chain: rawCertificates(o.Chain), CRLs: rawLists(o.RevocationLists),
+		Number: b.Number, SHA256: b.SHA256, NextUpdate: b.NextUpdate,
 	}
 	return nil
 }

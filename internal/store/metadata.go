@@ -20,7 +20,7 @@ func (db *DB) Metadata() mds.Store { return metadataStore{db} }
 // Records implements [mds.Store].
 func (m metadataStore) Records(ctx context.Context) ([]mds.Record, error) {
 	const text = `SELECT source, version, number, sha256, next_update_ms, accepted_ms, checked_ms,
-		place, etag, last_modified, changes, next_ms, tries, failed_ms, failure_code, failure
+		place, etag, last_modified, next_ms, tries, failed_ms, failure_code, failure
 		FROM metadata_source ORDER BY source`
 	var all []mds.Record
 	err := m.db.read(ctx, func(ctx context.Context, q tx) error {
@@ -38,7 +38,7 @@ func scanRecord(rows *sql.Rows) (mds.Record, error) {
 		sum    []byte
 	)
 	err := rows.Scan(&r.Source, &r.Version, &number, &sum, scanMS(&r.NextUpdate), scanMS(&r.Accepted), scanMS(&r.Checked),
-		&r.Validators.Place, &r.Validators.ETag, &r.Validators.LastModified, scanJSON(&r.Changes),
+		&r.Validators.Place, &r.Validators.ETag, &r.Validators.LastModified,
 		scanMS(&r.Next), &r.Tries, scanMS(&r.Failure.At), &r.Failure.Code, &r.Failure.Public)
 	if err != nil {
 		return mds.Record{}, err
@@ -56,8 +56,8 @@ func scanRecord(rows *sql.Rows) (mds.Record, error) {
 // Add implements [mds.Store].
 func (m metadataStore) Add(ctx context.Context, sources []string) error {
 	const insert = `INSERT INTO metadata_source (source, version, number, next_update_ms, accepted_ms, checked_ms,
-		place, etag, last_modified, changes, next_ms, claim, tries, failed_ms, failure_code, failure)
-		VALUES ($1, 0, 0, 0, 0, 0, '', '', '', '', 0, 0, 0, 0, '', '') ON CONFLICT (source) DO NOTHING`
+		place, etag, last_modified, next_ms, claim, tries, failed_ms, failure_code, failure)
+		VALUES ($1, 0, 0, 0, 0, 0, '', '', '', 0, 0, 0, 0, '', '') ON CONFLICT (source) DO NOTHING`
 	return m.db.write(ctx, func(ctx context.Context, q tx) error {
 		for _, source := range sources {
 			if _, err := q.Exec(ctx, insert, source); err != nil {
@@ -70,11 +70,12 @@ func (m metadataStore) Add(ctx context.Context, sources []string) error {
 
 // Material implements [mds.Store].
 func (m metadataStore) Material(ctx context.Context, source string) (*mds.Material, error) {
-	const one = `SELECT s.version, s.accepted_ms, b.text, b.chain, b.crls
+	const one = `SELECT s.version, s.accepted_ms, b.text, b.chain, b.crls, b.changes
 		FROM metadata_source s JOIN metadata_blob b ON b.source = s.source WHERE s.source = $1`
 	var found mds.Material
 	err := m.db.read(ctx, func(ctx context.Context, q tx) error {
-		return q.QueryRow(ctx, one, source).Scan(&found.Version, scanMS(&found.Accepted), &found.Text, scanJSON(&found.Chain), scanJSON(&found.CRLs))
+		return q.QueryRow(ctx, one, source).Scan(&found.Version, scanMS(&found.Accepted),
+			&found.Text, scanJSON(&found.Chain), scanJSON(&found.CRLs), scanJSON(&found.Changes))
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, mds.ErrNone
@@ -105,19 +106,20 @@ func (m metadataStore) Claim(ctx context.Context, query mds.ClaimQuery) (c mds.C
 func (m metadataStore) Accept(ctx context.Context, c mds.Claim, a mds.Acceptance) (ok bool, err error) {
 	const (
 		state = `UPDATE metadata_source SET version = version + 1, number = $3, sha256 = $4, next_update_ms = $5,
-			accepted_ms = $6, checked_ms = $6, place = $7, etag = $8, last_modified = $9, changes = $10,
-			next_ms = $11, tries = 0 WHERE source = $1 AND claim = $2`
-		text = `INSERT INTO metadata_blob (source, text, chain, crls) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (source) DO UPDATE SET text = excluded.text, chain = excluded.chain, crls = excluded.crls`
+			accepted_ms = $6, checked_ms = $6, place = $7, etag = $8, last_modified = $9,
+			next_ms = $10, tries = 0 WHERE source = $1 AND claim = $2`
+		text = `INSERT INTO metadata_blob (source, text, chain, crls, changes) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (source) DO UPDATE SET text = excluded.text, chain = excluded.chain, crls = excluded.crls,
+			changes = excluded.changes`
 	)
 	v := a.Validators
 	err = m.db.write(ctx, func(ctx context.Context, q tx) error {
 		n, err := q.Exec(ctx, state, c.Source, c.Number, int64(a.Number), a.SHA256[:], ms(a.NextUpdate),
-			ms(a.At), v.Place, v.ETag, v.LastModified, asJSON(a.Changes), ms(a.Next))
+			ms(a.At), v.Place, v.ETag, v.LastModified, ms(a.Next))
 		if ok = n > 0; err != nil || !ok {
 			return err
 		}
-		if _, err := q.Exec(ctx, text, c.Source, a.Text, asJSON(a.Chain), asJSON(a.CRLs)); err != nil {
+		if _, err := q.Exec(ctx, text, c.Source, a.Text, asJSON(a.Chain), asJSON(a.CRLs), asJSON(a.Changes)); err != nil {
 			return err
 		}
 		return appendAudit(ctx, q, a.Events...)

@@ -14,7 +14,6 @@ CREATE TABLE metadata_source (
 	place          TEXT   NOT NULL, -- digest of where the validators come from
 	etag           TEXT   NOT NULL,
 	last_modified  TEXT   NOT NULL,
-	changes        TEXT   NOT NULL, -- JSON: what the list changed
 	next_ms        BIGINT NOT NULL, -- when a check is due, or while it is claimed, when the claim ends
 	claim          BIGINT NOT NULL, -- how often it was claimed
 	tries          BIGINT NOT NULL, -- how often the check has failed in a row
@@ -24,10 +23,11 @@ CREATE TABLE metadata_source (
 );
 
 CREATE TABLE metadata_blob (
-	source TEXT  NOT NULL PRIMARY KEY REFERENCES metadata_source (source) ON DELETE CASCADE,
-	text   BYTEA NOT NULL,
-	chain  TEXT  NOT NULL, -- JSON: certificates from x5u
-	crls   TEXT  NOT NULL  -- JSON: the revocation lists it was verified with
+	source  TEXT  NOT NULL PRIMARY KEY REFERENCES metadata_source (source) ON DELETE CASCADE,
+	text    BYTEA NOT NULL,
+	chain   TEXT  NOT NULL, -- JSON: certificates from x5u
+	crls    TEXT  NOT NULL, -- JSON: the revocation lists it was verified with
+	changes TEXT  NOT NULL  -- JSON: what it changed
 );
 
 -- +goose Down
