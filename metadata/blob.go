@@ -9,7 +9,6 @@ import (
 
 	"bestow.dev/cose"
 	"bestow.dev/internal/strictjson"
-	"bestow.dev/webauthn"
 )
 
 // Limits on what is read. A BLOB of the public service has a few megabytes.
@@ -24,6 +23,7 @@ const (
 	MaxIconBytes = 256 << 10
 
 	maxHeaderBytes = 64 << 10
+	maxEntryBytes  = MaxStatementBytes + 1<<20 // of an entry on its own: a statement, and as much history
 	maxEntries     = 100_000
 	maxFindings    = 10_000 // further ones are not told
 )
@@ -103,9 +103,8 @@ type BLOB struct {
 	// Findings tell what was let pass or left out; of very many, the first 10,000.
 	Findings []Finding
 
-	byAAGUID map[webauthn.AAGUID]*Entry
-	byAAID   map[aaid]*Entry
-	byKey    map[KeyIdentifier]*Entry
+	// Index finds the entries.
+	Index
 }
 
 // VerifyBLOB decides whether data, a BLOB as the service publishes it, is to be used,

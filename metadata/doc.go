@@ -26,6 +26,10 @@
 // statements of numbers. ECDAA is not supported. Logos and names in a BLOB are
 // untrusted content: escape the names, and show a logo as an image only.
 //
+// Two readers stand beside the BLOB's: [ParseEntry] reads an entry that was kept, and
+// [ParseStatement] and [EntryOfStatement] read what a vendor hands out for a model that
+// no service lists. Nothing vouches for those but who hands them in.
+//
 // There is no clock: times are arguments. A [BLOB] and everything in it is safe for
 // concurrent use, and not to be changed.
 //

@@ -61,8 +61,9 @@ func (e *Entry) TrustAnchors() []*x509.Certificate {
 	return e.Statement.AttestationRoots
 }
 
-// name returns the entry's key as findings show it.
-func (e *Entry) name() string {
+// Name returns the entry's key as findings show it: its AAGUID, its AAID, or the first
+// of its key identifiers; empty for an entry that has none.
+func (e *Entry) Name() string {
 	switch {
 	case !e.AAGUID.IsZero():
 		return e.AAGUID.String()
@@ -99,7 +100,7 @@ func (r *entryReader) read(text json.RawMessage) error {
 	e.Raw = text
 	o := &object{members: members, find: r.find, damaged: &e.Damaged}
 	e.AAID, e.AAGUID, e.KeyIdentifiers = readKeys(o)
-	if e.name() == "" {
+	if e.Name() == "" {
 		return fmt.Errorf("it has no AAGUID, AAID or key identifier")
 	}
 	e.StatusReports = readReports(o, "statusReports", readStatusReport)

@@ -26,6 +26,7 @@ const (
 	stepSignature  = "3.2/6"
 	stepPayload    = "3.1.6"
 	stepForm       = "3.1.7"
+	stepEntry      = "3.1.1"
 )
 
 // signed is a BLOB in its envelope: a JWS in compact serialisation (RFC 7515 §7.1),
@@ -49,6 +50,15 @@ var signatureAlgorithms = map[string]struct {
 	"PS256": {cose.PS256, 0},
 	"ES256": {cose.ES256, 32},
 	"ES384": {cose.ES384, 48},
+}
+
+// everyAlgorithm returns all that can be allowed.
+func everyAlgorithm() []cose.Algorithm {
+	all := make([]cose.Algorithm, 0, len(signatureAlgorithms))
+	for _, known := range signatureAlgorithms {
+		all = append(all, known.alg)
+	}
+	return all
 }
 
 // parseJWS reads the envelope.

@@ -46,45 +46,71 @@ func parseAAID(text string) (id aaid, ok bool) {
 // addEntries reads the entries and indexes them.
 func (b *BLOB) addEntries(texts []json.RawMessage) {
 	b.Entries = make([]*Entry, 0, len(texts))
-	b.byAAGUID = make(map[webauthn.AAGUID]*Entry, len(texts))
-	b.byAAID = make(map[aaid]*Entry)
-	b.byKey = make(map[KeyIdentifier]*Entry)
+	b.Index = newIndex(len(texts))
 	for i, text := range texts {
 		r := &entryReader{index: i}
 		err := r.read(text)
 		for _, f := range r.findings {
-			f.Model = r.entry.name()
+			f.Model = r.entry.Name()
 			b.find(f)
 		}
 		switch {
 		case err != nil:
 			b.find(Finding{Code: WarningEntryMalformed, Entry: i, Detail: err.Error()})
 		case !b.add(&r.entry):
-			b.find(Finding{Code: WarningEntryDuplicate, Entry: i, Model: r.entry.name(), Detail: "an earlier entry has the same key"})
+			b.find(Finding{Code: WarningEntryDuplicate, Entry: i, Model: r.entry.Name(), Detail: "an earlier entry has the same key"})
+		default:
+			b.Entries = append(b.Entries, &r.entry)
 		}
 	}
 }
 
+// Index finds entries by their keys. Its zero value is empty.
+type Index struct {
+	byAAGUID map[webauthn.AAGUID]*Entry
+	byAAID   map[aaid]*Entry
+	byKey    map[KeyIdentifier]*Entry
+}
+
+func newIndex(size int) Index {
+	return Index{
+		byAAGUID: make(map[webauthn.AAGUID]*Entry, size),
+		byAAID:   make(map[aaid]*Entry),
+		byKey:    make(map[KeyIdentifier]*Entry),
+	}
+}
+
+// NewIndex indexes entries that came one by one, as from [ParseEntry]. It returns the
+// first that shares a key with one before it, and then no index.
+func NewIndex(entries []*Entry) (index *Index, twice *Entry) {
+	x := newIndex(len(entries))
+	for _, e := range entries {
+		if !x.add(e) {
+			return nil, e
+		}
+	}
+	return &x, nil
+}
+
 // add indexes e under all its keys, or under none if another entry has one of them.
-func (b *BLOB) add(e *Entry) bool {
+func (x *Index) add(e *Entry) bool {
 	id, hasAAID := parseAAID(e.AAID)
-	if b.byAAGUID[e.AAGUID] != nil || hasAAID && b.byAAID[id] != nil {
+	if x.byAAGUID[e.AAGUID] != nil || hasAAID && x.byAAID[id] != nil {
 		return false
 	}
 	for _, key := range e.KeyIdentifiers {
-		if b.byKey[key] != nil {
+		if x.byKey[key] != nil {
 			return false
 		}
 	}
-	b.Entries = append(b.Entries, e)
 	if !e.AAGUID.IsZero() {
-		b.byAAGUID[e.AAGUID] = e
+		x.byAAGUID[e.AAGUID] = e
 	}
 	if hasAAID {
-		b.byAAID[id] = e
+		x.byAAID[id] = e
 	}
 	for _, key := range e.KeyIdentifiers {
-		b.byKey[key] = e
+		x.byKey[key] = e
 	}
 	return true
 }
@@ -92,31 +118,31 @@ func (b *BLOB) add(e *Entry) bool {
 // ByAAGUID returns the entry of a FIDO2 model; nil if there is none. Zero names no
 // model. An AAGUID is a claim until attestation is verified against the anchors of
 // the very entry that it led to.
-func (b *BLOB) ByAAGUID(model webauthn.AAGUID) *Entry { return b.byAAGUID[model] }
+func (x *Index) ByAAGUID(model webauthn.AAGUID) *Entry { return x.byAAGUID[model] }
 
 // ByAAID returns the entry of a UAF model, written vvvv#mmmm in either case; nil if
 // there is none.
-func (b *BLOB) ByAAID(text string) *Entry {
+func (x *Index) ByAAID(text string) *Entry {
 	id, ok := parseAAID(text)
 	if !ok {
 		return nil
 	}
-	return b.byAAID[id]
+	return x.byAAID[id]
 }
 
 // ByKeyIdentifier returns the entry of a U2F model; nil if there is none.
-func (b *BLOB) ByKeyIdentifier(key KeyIdentifier) *Entry { return b.byKey[key] }
+func (x *Index) ByKeyIdentifier(key KeyIdentifier) *Entry { return x.byKey[key] }
 
 // ForAttestation returns the entry that an attestation leads to: that of its AAGUID,
 // or, where that is zero, that of the first of its certificates that is known. It is
 // nil if there is none.
-func (b *BLOB) ForAttestation(a *webauthn.Attestation) *Entry {
+func (x *Index) ForAttestation(a *webauthn.Attestation) *Entry {
 	if !a.AAGUID.IsZero() {
-		return b.ByAAGUID(a.AAGUID)
+		return x.ByAAGUID(a.AAGUID)
 	}
 	for _, c := range a.Certificates {
-		if key, ok := KeyIdentifierOf(c); ok && b.byKey[key] != nil {
-			return b.byKey[key]
+		if key, ok := KeyIdentifierOf(c); ok && x.byKey[key] != nil {
+			return x.byKey[key]
 		}
 	}
 	return nil

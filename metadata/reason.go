@@ -45,12 +45,16 @@ const (
 	// ReasonStatementMalformed: a metadata statement on its own is not strict JSON, is
 	// too long, or of another version than 3.
 	ReasonStatementMalformed Reason = "statement_malformed"
+	// ReasonEntryMalformed: an entry on its own is not strict JSON, is too long, or
+	// names no model.
+	ReasonEntryMalformed Reason = "entry_malformed"
 	// ReasonInternal: the call could not be judged, through no fault of the BLOB: no
 	// root or no time was given.
 	ReasonInternal Reason = "internal"
 )
 
-// VerificationError reports that a BLOB, or a statement on its own, was refused.
+// VerificationError reports that a BLOB, or an entry or statement on its own, was
+// refused.
 type VerificationError struct {
 	// Reason is the cause, for programs.
 	Reason Reason

@@ -38,6 +38,7 @@ func (c *Config) complete(base string) error {
 		c.checkDoors(),
 		c.checkDatabase(),
 		c.checkLog(),
+		c.completeMetadata(at),
 		c.completeTenants(at),
 		c.completeFronts(at),
 	)

@@ -28,6 +28,7 @@ type Config struct {
 	TrustDir       string         `koanf:"trust-dir"`       // lists that replace and add to the shipped ones; empty: those alone
 	TLS            TLS            `koanf:"tls"`
 	Log            Log            `koanf:"log"`
+	Metadata       []Metadata     `koanf:"metadata"`
 	Tenants        []Tenant       `koanf:"tenants"`
 	Fronts         Fronts         `koanf:"fronts"`
 
@@ -47,6 +48,20 @@ type TLS struct {
 type Log struct {
 	Level  string `koanf:"level"`  // debug, info, warn, error
 	Format string `koanf:"format"` // text, json
+}
+
+// Metadata is a source of metadata about authenticator models. Exactly one of URL, File
+// and Statements is given; what else there is belongs to the first two.
+type Metadata struct {
+	Name                   string        `koanf:"name"`
+	URL                    string        `koanf:"url"`        // where a service publishes its BLOB
+	File                   string        `koanf:"file"`       // a BLOB
+	Statements             string        `koanf:"statements"` // a JSON file, or a directory of them
+	RootsFile              string        `koanf:"roots-file"` // PEM
+	CRLFiles               []string      `koanf:"crl-files"`  // empty: fetched
+	AllowUnknownRevocation bool          `koanf:"allow-unknown-revocation"`
+	RefuseOutdated         bool          `koanf:"refuse-outdated"`
+	Grace                  time.Duration `koanf:"grace"`
 }
 
 // Tenant is one customer of the installation.

@@ -41,13 +41,18 @@ var rooms = map[string][]string{
 	"internal/relay": {
 		"internal/plugout", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
 	},
+	"internal/mds": {
+		"metadata", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
+	},
+	"internal/mds/mdstest": {}, // a metadata service for tests
 
 	// Side wing.
 	"internal/store": {
-		"cose", "webauthn", "internal/plugout", "internal/policy", "internal/audit", "internal/tenant", "internal/credential", "internal/relay", "internal/fault",
+		"cose", "webauthn", "internal/plugout", "internal/policy", "internal/audit", "internal/tenant", "internal/credential",
+		"internal/relay", "internal/mds", "internal/fault",
 	},
 	"internal/store/...": {"anything"}, // the contract of the store and its tests
-	"internal/outbound":  {"internal/relay", "internal/credential", "internal/tenant", "internal/fault"},
+	"internal/outbound":  {"internal/relay", "internal/mds", "internal/credential", "internal/tenant", "internal/fault"},
 
 	// Second floor: doors.
 	"internal/web": {"internal/fault", "internal/tenant", "internal/strictjson"},

@@ -1,12 +1,13 @@
 // Package outbound makes the HTTP calls that Bestow makes by itself: callbacks to
-// the clients of the relay.
+// the clients of the relay ([Client]), and fetching what metadata services publish
+// ([Fetcher]).
 //
 //	client, err := outbound.New(outbound.Config{CAFile: "ca.pem"})
 //	...
 //	service, err := relay.New(relay.Config{Caller: client, …})
 //
 // Servers are verified against the system's roots and those of the configuration;
-// there is no switch that skips it. Redirects are not followed: a callback goes
+// there is no switch that skips it. Redirects of callbacks are not followed: one goes
 // where the operator said, with the credentials that are for that place. Neither
 // URLs nor credentials enter an error or a log.
 package outbound
@@ -37,7 +38,7 @@ type Config struct {
 	CAFile string
 
 	// Timeout bounds one call, from dialling to the end of the answer. Zero means 10
-	// seconds.
+	// seconds for [New].
 	Timeout time.Duration
 
 	// Log receives one line of debug a call. Nil discards it.

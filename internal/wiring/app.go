@@ -21,6 +21,7 @@ import (
 	"bestow.dev/internal/config"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/fault"
+	"bestow.dev/internal/mds"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/relay"
@@ -35,6 +36,7 @@ type App struct {
 	Directory   *tenant.Directory
 	Credentials *credential.Service
 	Relay       *relay.Service
+	Metadata    *mds.Service
 	TestData    bool         // the database was made with --test-data
 	Trust       *trust.Lists // attestation roots and TPM manufacturers in force
 
@@ -85,8 +87,12 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	if a.Directory, err = tenant.New(ctx, a.DB, fromFile, time.Now); err != nil {
 		return nil, badConfiguration(err)
 	}
+	if err := a.openMetadata(); err != nil {
+		return nil, badConfiguration(err)
+	}
 	if a.Credentials, err = credential.New(credential.Config{
-		Store: a.DB, Directory: a.Directory, Trail: a.DB, Vendors: a.Trust, Log: o.Log, Notify: a.notify,
+		Store: a.DB, Directory: a.Directory, Trail: a.DB, Vendors: a.Trust, Models: models{a.Metadata},
+		Log: o.Log, Notify: a.notify,
 	}); err != nil {
 		return nil, err
 	}

@@ -91,7 +91,12 @@ func start(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 		}
 	}()
 
+	// What was verified earlier is in force before the first question.
+	if err := s.Metadata.Load(ctx); err != nil {
+		return nil, err
+	}
 	m := newMetrics(s.DB.Ping)
+	m.watchMetadata(s.Metadata)
 	mux := http.NewServeMux()
 	s.health(mux)
 	if err := s.mountDoors(mux); err != nil {
@@ -137,14 +142,15 @@ func (s *Server) endLongPolls(next http.Handler) http.Handler {
 	})
 }
 
-// background runs what works beside the doors: the relay's deadlines and callbacks,
-// and the removal of what is over.
+// background runs what works beside the doors: the relay's deadlines and callbacks, the
+// checks of metadata, and the removal of what is over.
 func (s *Server) background(ctx context.Context) {
 	s.work.Go(func() {
 		if err := s.Relay.Run(ctx); err != nil && ctx.Err() == nil {
 			s.failed <- fmt.Errorf("relay: %w", err)
 		}
 	})
+	s.work.Go(func() { s.Metadata.Run(ctx) })
 	s.work.Go(func() {
 		tick := time.NewTicker(purgeEvery)
 		defer tick.Stop()
@@ -189,16 +195,20 @@ func (s *Server) health(mux *http.ServeMux) {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 		defer cancel()
-		if !s.ready.Load() || s.DB.Ping(ctx) != nil {
-			web.WriteJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "DOWN"})
+		metadata, good := s.metadataHealth(time.Now())
+		if !s.ready.Load() || s.DB.Ping(ctx) != nil || !good {
+			web.WriteJSON(w, http.StatusServiceUnavailable, health{Status: "DOWN", Metadata: metadata})
 			return
 		}
-		answer := map[string]any{"status": "UP"}
-		if s.TestData { // whoever sends people here should know
-			answer["testData"] = true
-		}
-		web.WriteJSON(w, http.StatusOK, answer)
+		web.WriteJSON(w, http.StatusOK, health{Status: "UP", Metadata: metadata, TestData: s.TestData})
 	})
+}
+
+// health is the document of readiness.
+type health struct {
+	Status   string           `json:"status"`
+	Metadata []metadataHealth `json:"metadata,omitempty"`
+	TestData bool             `json:"testData,omitempty"` // nobody should rely on it
 }
 
 // Wait returns when ctx is done, with nil, or when a part of the server failed.

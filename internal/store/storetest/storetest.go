@@ -35,6 +35,7 @@ var contract = []struct {
 	{"tenant", tenantTests},
 	{"credential", credentialTests},
 	{"relay", relayTests},
+	{"metadata", metadataTests},
 }
 
 // Run checks every promise on the engine that open opens.
