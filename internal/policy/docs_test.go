@@ -48,7 +48,7 @@ func TestPage(t *testing.T) {
 
 	for _, path := range members(reflect.TypeFor[policy.Document](), "") {
 		short := strings.TrimPrefix(strings.TrimPrefix(path, "rules."), "metadata.properties.")
-		if !strings.Contains(page, "`"+short+"`") && !regexp.MustCompile("^(\\w+)\\.(anyOf|allOf|noneOf)$").MatchString(short) {
+		if !strings.Contains(page, "`"+short+"`") && !regexp.MustCompile(`^(\w+)\.(anyOf|allOf|noneOf)$`).MatchString(short) {
 			t.Errorf("the page does not explain %s", path)
 		}
 	}
