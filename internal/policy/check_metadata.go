@@ -49,7 +49,7 @@ func (m *Metadata) needsEntry() string {
 		return "properties.minimumCryptoStrength"
 	}
 	for _, p := range properties {
-		if w := *p.of(m.Properties); w != nil && (w.AnyOf != nil || w.AllOf != nil) {
+		if w := p.of(m.Properties); w != nil && (w.AnyOf != nil || w.AllOf != nil) {
 			return "properties." + p.name
 		}
 	}
@@ -64,7 +64,7 @@ func (c *checker) properties(path string, p *Properties) {
 		c.refuse(path, nothingIn)
 	}
 	for _, property := range properties {
-		c.words(join(path, property.name), *property.of(p), property.known)
+		c.words(join(path, property.name), property.of(p), property.known)
 	}
 }
 

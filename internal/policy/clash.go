@@ -3,8 +3,9 @@ package policy
 import "slices"
 
 // clash finds the limits that leave nothing: single ones, pairs, and then those that
-// only together with more than one other leave nothing.
-func clash(limits []placed) []Conflict {
+// only together with more than one other leave nothing. Those before index from are
+// taken as known: what is found has one of the others in it.
+func clash(limits []placed, from int) []Conflict {
 	var found []Conflict
 	add := func(c *Conflict) {
 		if c != nil && !slices.ContainsFunc(found, c.sameRules) {
@@ -13,31 +14,35 @@ func clash(limits []placed) []Conflict {
 	}
 	for _, group := range byAspect(limits) {
 		before := len(found)
-		for i := range group {
-			add(alone(&group[i]))
-			for j := range i {
-				add(between(&group[j], &group[i]))
+		for n, i := range group {
+			if i < from {
+				continue
+			}
+			add(alone(&limits[i]))
+			for _, j := range group[:n] {
+				add(between(&limits[j], &limits[i]))
 			}
 		}
-		if len(found) == before {
-			add(among(group))
+		if len(found) == before && group[len(group)-1] >= from {
+			add(among(limits, group))
 		}
 	}
 	return found
 }
 
-// byAspect sorts limits by what they are about, in the order in which they come.
-func byAspect(limits []placed) [][]placed {
-	var groups [][]placed
+// byAspect sorts limits by what they are about, in the order in which they come, and
+// returns their indices.
+func byAspect(limits []placed) [][]int {
+	var groups [][]int
 	index := make(map[aspect]int)
-	for _, l := range limits {
-		i, ok := index[l.of]
+	for i, l := range limits {
+		n, ok := index[l.of]
 		if !ok {
-			i = len(groups)
-			index[l.of] = i
+			n = len(groups)
+			index[l.of] = n
 			groups = append(groups, nil)
 		}
-		groups[i] = append(groups[i], l)
+		groups[n] = append(groups[n], i)
 	}
 	return groups
 }
@@ -64,18 +69,14 @@ func between(a, b *placed) *Conflict {
 	if a.ref == b.ref {
 		return nil // one rule's own limits are of its own making
 	}
-	c := &Conflict{Severity: severity(a, b), Rules: []Ref{a.ref, b.ref}}
 	switch {
 	case len(a.only) > 0 && len(b.only) > 0 && !overlap(a.only, b.only),
 		covers(b.never, a.only), covers(a.never, b.only),
 		covers(b.never, a.some), covers(a.never, b.some),
 		overlap(a.all, b.never), overlap(a.never, b.all):
-		c.Words = a.says() + "; " + b.says() + ": nothing can be both"
-		return c
+		return &Conflict{severity(a, b), []Ref{a.ref, b.ref}, a.says() + "; " + b.says() + ": nothing can be both"}
 	case a.of == ofKeyIdentifier && a.some != nil && b.some != nil && !overlap(a.some, b.some):
-		c.Severity = SeverityWarning
-		c.Words = a.says() + "; " + b.says() + ": only a path with a certificate of each can pass"
-		return c
+		return &Conflict{SeverityWarning, []Ref{a.ref, b.ref}, a.says() + "; " + b.says() + ": only a path with a certificate of each can pass"}
 	}
 	return nil
 }
@@ -87,12 +88,12 @@ func covers(never, values []string) bool {
 
 // among tells of limits of the same aspect no two of which are at odds, but all of
 // them: those in force, or, as a warning, those that monitor as well.
-func among(group []placed) *Conflict {
+func among(limits []placed, group []int) *Conflict {
 	var inForce, all []*placed
-	for i := range group {
-		all = append(all, &group[i])
-		if group[i].enforced {
-			inForce = append(inForce, &group[i])
+	for _, i := range group {
+		all = append(all, &limits[i])
+		if limits[i].enforced {
+			inForce = append(inForce, &limits[i])
 		}
 	}
 	if c := exhausted(inForce); c != nil || len(inForce) == len(all) {

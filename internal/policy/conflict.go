@@ -87,7 +87,7 @@ func (s *Set) conflictsAt(at Ceremony, b Base) []Conflict {
 	if !judged {
 		return nil
 	}
-	found := clash(fixed)
+	found := clash(fixed, 0)
 	var open []choice // policies with alternatives that can pass
 	combinations := 1
 	for i := range s.policies {
@@ -169,8 +169,7 @@ func (p *compiled) choose(fixed []placed) choice {
 	c := choice{ref: Ref{p.name, "alternatives"}}
 	for _, clauses := range p.alternatives {
 		own := p.place(nil, clauses)
-		dead := clash(append(slices.Clip(fixed), own...))
-		dead = slices.DeleteFunc(dead, func(c Conflict) bool { return !c.touches(own) })
+		dead := clash(append(slices.Clip(fixed), own...), len(fixed))
 		if !slices.ContainsFunc(dead, func(c Conflict) bool { return c.Severity == SeverityConflict || p.mode != ModeEnforce }) {
 			c.live = append(c.live, own)
 		}
@@ -184,11 +183,6 @@ func (p *compiled) choose(fixed []placed) choice {
 	return c
 }
 
-// touches reports whether one of the limits' rules is among c's.
-func (c Conflict) touches(limits []placed) bool {
-	return slices.ContainsFunc(limits, func(l placed) bool { return slices.Contains(c.Rules, l.ref) })
-}
-
 // anyPasses reports whether some choice of alternatives goes together.
 func anyPasses(limits []placed, open []choice) bool {
 	if len(open) == 0 {
@@ -196,10 +190,8 @@ func anyPasses(limits []placed, open []choice) bool {
 	}
 	for _, alternative := range open[0].live {
 		together := append(slices.Clip(limits), alternative...)
-		stands := slices.ContainsFunc(clash(together), func(c Conflict) bool {
-			return c.Severity == SeverityConflict && c.touches(alternative)
-		})
-		if !stands && anyPasses(together, open[1:]) {
+		stuck := slices.ContainsFunc(clash(together, len(limits)), func(c Conflict) bool { return c.Severity == SeverityConflict })
+		if !stuck && anyPasses(together, open[1:]) {
 			return true
 		}
 	}

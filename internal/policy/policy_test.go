@@ -334,7 +334,7 @@ func TestCompileRefusals(t *testing.T) {
 	if _, err := policy.Compile(&policy.Document{Name: "b", Rules: &policy.Rules{Attachment: "x"}}); !errors.Is(err, policy.ErrDocument) {
 		t.Errorf("not valid: %v", err)
 	}
-	if _, err := policy.Compile(slices.Repeat([]*policy.Document{a}, 33)...); !errors.Is(err, policy.ErrSet) {
+	if _, err := policy.Compile(slices.Repeat([]*policy.Document{a}, 17)...); !errors.Is(err, policy.ErrSet) {
 		t.Errorf("too many: %v", err)
 	}
 }

@@ -11,22 +11,58 @@ import (
 type property struct {
 	name  string
 	known []string
-	of    func(*Properties) **Words
+	of    func(*Properties) *Words
 	in    func(*metadata.Statement) []string
 
 	single bool // a statement has one of the words at a time
 }
 
 var properties = []property{
-	{"attachmentHint", attachmentHints, func(p *Properties) **Words { return &p.AttachmentHint }, func(s *metadata.Statement) []string { return s.AttachmentHint }, false},
-	{"attestationTypes", statementAttestations, func(p *Properties) **Words { return &p.AttestationTypes }, func(s *metadata.Statement) []string { return s.AttestationTypes }, false},
-	{"authenticationAlgorithms", statementAlgorithms, func(p *Properties) **Words { return &p.AuthenticationAlgorithms }, func(s *metadata.Statement) []string { return s.AuthenticationAlgorithms }, false},
-	{"keyProtection", keyProtections, func(p *Properties) **Words { return &p.KeyProtection }, func(s *metadata.Statement) []string { return s.KeyProtection }, false},
-	{"matcherProtection", matcherProtections, func(p *Properties) **Words { return &p.MatcherProtection }, func(s *metadata.Statement) []string { return s.MatcherProtection }, false},
-	{"multiDeviceCredentialSupport", multiDeviceWords, func(p *Properties) **Words { return &p.MultiDeviceCredentialSupport }, func(s *metadata.Statement) []string { return word(s.MultiDeviceCredentialSupport) }, true},
-	{"protocolFamily", protocolFamilies, func(p *Properties) **Words { return &p.ProtocolFamily }, func(s *metadata.Statement) []string { return word(s.ProtocolFamily) }, true},
-	{"tcDisplay", displays, func(p *Properties) **Words { return &p.TCDisplay }, func(s *metadata.Statement) []string { return s.TCDisplay }, false},
-	{"userVerificationMethods", userVerificationWays, func(p *Properties) **Words { return &p.UserVerificationMethods }, verificationMethods, false},
+	{
+		"attachmentHint", attachmentHints,
+		func(p *Properties) *Words { return p.AttachmentHint },
+		func(s *metadata.Statement) []string { return s.AttachmentHint }, false,
+	},
+	{
+		"attestationTypes", statementAttestations,
+		func(p *Properties) *Words { return p.AttestationTypes },
+		func(s *metadata.Statement) []string { return s.AttestationTypes }, false,
+	},
+	{
+		"authenticationAlgorithms", statementAlgorithms,
+		func(p *Properties) *Words { return p.AuthenticationAlgorithms },
+		func(s *metadata.Statement) []string { return s.AuthenticationAlgorithms }, false,
+	},
+	{
+		"keyProtection", keyProtections,
+		func(p *Properties) *Words { return p.KeyProtection },
+		func(s *metadata.Statement) []string { return s.KeyProtection }, false,
+	},
+	{
+		"matcherProtection", matcherProtections,
+		func(p *Properties) *Words { return p.MatcherProtection },
+		func(s *metadata.Statement) []string { return s.MatcherProtection }, false,
+	},
+	{
+		"multiDeviceCredentialSupport", multiDeviceWords,
+		func(p *Properties) *Words { return p.MultiDeviceCredentialSupport },
+		func(s *metadata.Statement) []string { return word(s.MultiDeviceCredentialSupport) }, true,
+	},
+	{
+		"protocolFamily", protocolFamilies,
+		func(p *Properties) *Words { return p.ProtocolFamily },
+		func(s *metadata.Statement) []string { return word(s.ProtocolFamily) }, true,
+	},
+	{
+		"tcDisplay", displays,
+		func(p *Properties) *Words { return p.TCDisplay },
+		func(s *metadata.Statement) []string { return s.TCDisplay }, false,
+	},
+	{
+		"userVerificationMethods", userVerificationWays,
+		func(p *Properties) *Words { return p.UserVerificationMethods },
+		verificationMethods, false,
+	},
 }
 
 // word returns the one value of a member; none where it is unsaid.
@@ -65,7 +101,7 @@ func (p property) asked(r *Rules) Words {
 	if r.Metadata == nil || r.Metadata.Properties == nil {
 		return Words{}
 	}
-	if w := *p.of(r.Metadata.Properties); w != nil {
+	if w := p.of(r.Metadata.Properties); w != nil {
 		return *w
 	}
 	return Words{}

@@ -6,7 +6,7 @@ import (
 )
 
 // maxDocuments is how many documents a set has at most.
-const maxDocuments = 32
+const maxDocuments = 16
 
 // Set is documents that all have to agree, ready to decide. The zero value, without
 // documents, allows everything.

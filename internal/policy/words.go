@@ -19,18 +19,36 @@ var (
 	attestationFormats = []string{"android-key", "android-safetynet", "apple", "compound", "fido-u2f", "none", "packed", "tpm"}
 	transportWords     = []string{"ble", "hybrid", "internal", "nfc", "smart-card", "usb"}
 
-	attachmentHints         = []string{"internal", "external", "wired", "wireless", "nfc", "bluetooth", "network", "ready", "wifi_direct", "smart-card"}
-	keyProtections          = []string{"software", "hardware", "tee", "secure_element", "remote_handle", "sync_fabric"}
-	matcherProtections      = []string{"software", "tee", "on_chip"}
-	multiDeviceWords        = []string{"unsupported", "explicit", "implicit"}
-	protocolFamilies        = []string{"uaf", "u2f", "fido2"}
-	displays                = []string{"any", "privileged_software", "tee", "hardware", "remote"}
-	statementAttestations   = []string{"basic_full", "basic_surrogate", "ecdaa", "attca", "anonca", "none"}
-	userVerificationWays    = []string{"presence_internal", "fingerprint_internal", "passcode_internal", "voiceprint_internal", "faceprint_internal", "location_internal", "eyeprint_internal", "pattern_internal", "handprint_internal", "passcode_external", "pattern_external", "none", "all"}
-	statementAlgorithms     = []string{"secp256r1_ecdsa_sha256_raw", "secp256r1_ecdsa_sha256_der", "rsassa_pss_sha256_raw", "rsassa_pss_sha256_der", "secp256k1_ecdsa_sha256_raw", "secp256k1_ecdsa_sha256_der", "sm2_sm3_raw", "rsa_emsa_pkcs1_sha256_raw", "rsa_emsa_pkcs1_sha256_der", "rsassa_pss_sha384_raw", "rsassa_pss_sha512_raw", "rsassa_pkcsv15_sha256_raw", "rsassa_pkcsv15_sha384_raw", "rsassa_pkcsv15_sha512_raw", "rsassa_pkcsv15_sha1_raw", "secp384r1_ecdsa_sha384_raw", "secp521r1_ecdsa_sha512_raw", "ed25519_eddsa_sha512_raw", "ed448_eddsa_sha512_raw"}
-	certificationLevels     = []string{"L1", "L1plus", "L2", "L2plus", "L3", "L3plus"}
-	compromises             = []string{string(metadata.StatusAttestationKey), string(metadata.StatusRevoked), string(metadata.StatusPhysicalCompromise), string(metadata.StatusRemoteCompromise), string(metadata.StatusUVBypass)}
-	statusesThatMayBeDenied = append([]string{string(metadata.StatusNotCertified), string(metadata.StatusSelfAssertion), string(metadata.StatusUpdateAvailable), string(metadata.StatusRetired)}, compromises...)
+	attachmentHints       = []string{"internal", "external", "wired", "wireless", "nfc", "bluetooth", "network", "ready", "wifi_direct", "smart-card"}
+	keyProtections        = []string{"software", "hardware", "tee", "secure_element", "remote_handle", "sync_fabric"}
+	matcherProtections    = []string{"software", "tee", "on_chip"}
+	multiDeviceWords      = []string{"unsupported", "explicit", "implicit"}
+	protocolFamilies      = []string{"uaf", "u2f", "fido2"}
+	displays              = []string{"any", "privileged_software", "tee", "hardware", "remote"}
+	statementAttestations = []string{"basic_full", "basic_surrogate", "ecdaa", "attca", "anonca", "none"}
+	userVerificationWays  = []string{
+		"presence_internal", "fingerprint_internal", "passcode_internal", "voiceprint_internal", "faceprint_internal",
+		"location_internal", "eyeprint_internal", "pattern_internal", "handprint_internal", "passcode_external",
+		"pattern_external", "none", "all",
+	}
+	statementAlgorithms = []string{
+		"secp256r1_ecdsa_sha256_raw", "secp256r1_ecdsa_sha256_der", "rsassa_pss_sha256_raw", "rsassa_pss_sha256_der",
+		"secp256k1_ecdsa_sha256_raw", "secp256k1_ecdsa_sha256_der", "sm2_sm3_raw", "rsa_emsa_pkcs1_sha256_raw",
+		"rsa_emsa_pkcs1_sha256_der", "rsassa_pss_sha384_raw", "rsassa_pss_sha512_raw", "rsassa_pkcsv15_sha256_raw",
+		"rsassa_pkcsv15_sha384_raw", "rsassa_pkcsv15_sha512_raw", "rsassa_pkcsv15_sha1_raw",
+		"secp384r1_ecdsa_sha384_raw", "secp521r1_ecdsa_sha512_raw", "ed25519_eddsa_sha512_raw",
+		"ed448_eddsa_sha512_raw",
+	}
+	certificationLevels = []string{"L1", "L1plus", "L2", "L2plus", "L3", "L3plus"}
+	compromises         = []string{ // sorted, as a document's list is
+		string(metadata.StatusAttestationKey), string(metadata.StatusRevoked),
+		string(metadata.StatusPhysicalCompromise), string(metadata.StatusRemoteCompromise),
+		string(metadata.StatusUVBypass),
+	}
+	statusesThatMayBeDenied = append([]string{
+		string(metadata.StatusNotCertified), string(metadata.StatusSelfAssertion),
+		string(metadata.StatusUpdateAvailable), string(metadata.StatusRetired),
+	}, compromises...)
 )
 
 // either lists what will do, in words. Long lists are counted.
