@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"bestow.dev/internal/policy"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/webauthn"
 )
@@ -70,7 +71,11 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if err != nil {
 		return nil, s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
 	}
-	return s.signIn(ctx, by, pending, made, now)
+	decision, err := s.judgeSignIn(ctx, p, pending.Credential, made, in.Response.Attachment)
+	if err != nil {
+		return nil, s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
+	}
+	return s.signIn(ctx, by, pending, accepted{made, decision}, now)
 }
 
 // judgeAuthentication verifies the assertion, and only then says what is wrong with
@@ -116,9 +121,16 @@ func (s *Service) judgeAuthentication(ctx context.Context, p *policySet, pending
 	return made, nil
 }
 
+// accepted is an assertion that was found good, and what policies made of it; nil if
+// none was asked.
+type accepted struct {
+	*webauthn.Authentication
+	decision *policy.Decision
+}
+
 // signIn notes an accepted assertion. A browser gets a new session with a new cookie
 // value, so that one that was planted on it before is worth nothing.
-func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pending, made *webauthn.Authentication, now time.Time) (*SignIn, error) {
+func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pending, made accepted, now time.Time) (*SignIn, error) {
 	cer, c := &pending.Ceremony, pending.Credential
 	done := Authenticated{
 		Ceremony: cer.ID, Tenant: cer.Tenant, Credential: c.ID,
@@ -142,6 +154,9 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 	e.Detail = map[string]string{"ceremony": string(cer.ID)}
 	if len(result.Warnings) > 0 {
 		e.Detail["warnings"] = strings.Join(result.Warnings, " ")
+	}
+	if names := wouldRefuse(made.decision); len(names) > 0 {
+		e.Detail["wouldRefuse"] = strings.Join(names, " ")
 	}
 	if err := s.store.CompleteAuthentication(ctx, done, e); err != nil {
 		return nil, s.lostSignIn(ctx, by, pending, err)

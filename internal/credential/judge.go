@@ -42,7 +42,6 @@ type Model struct {
 // judged is a registration that was found good, and what that rests on.
 type judged struct {
 	*webauthn.Registration
-	evidence policy.Evidence
 	decision policy.Decision
 	models   []Model
 }
@@ -64,12 +63,11 @@ func (p *policySet) judge(options *webauthn.CreationOptions, trust webauthn.Trus
 		return nil, err
 	}
 	j := &judged{Registration: reg, models: p.modelsOf(reg.Attestation())}
-	j.evidence = evidenceOf(reg, resp, j.model(), now)
-	j.decision = p.documents.Decide(j.evidence)
+	j.decision = p.documents.Decide(evidenceOf(reg, resp.Attachment, j.models, 0, now))
 	for i := 1; i < len(j.models) && j.decision.Allowed; i++ {
 		// A defect that another list tells of counts as much: that the operator has a word
 		// of their own on a model must not hide its revocation.
-		hidden := p.builtIn.Decide(evidenceOf(reg, resp, &j.models[i], now))
+		hidden := p.builtIn.Decide(evidenceOf(reg, resp.Attachment, j.models, i, now))
 		if !hidden.Allowed {
 			j.decision.Allowed, j.decision.RefusedBy = false, hidden.RefusedBy
 		}
@@ -78,14 +76,6 @@ func (p *policySet) judge(options *webauthn.CreationOptions, trust webauthn.Trus
 		return nil, &PolicyRefusal{j.decision}
 	}
 	return j, nil
-}
-
-// model returns what counts most of what is known of the model; nil if nothing is.
-func (j *judged) model() *Model {
-	if len(j.models) == 0 {
-		return nil
-	}
-	return &j.models[0]
 }
 
 // paths returns the trusted paths: those of the parts of a compound attestation, too.
@@ -104,10 +94,12 @@ func (j *judged) paths() [][]*x509.Certificate {
 	return paths
 }
 
-func evidenceOf(reg *webauthn.Registration, resp *webauthn.RegistrationResponse, m *Model, now time.Time) policy.Evidence {
-	known := policy.Known{Time: now, Trust: reg.Trust(), Attachment: resp.Attachment}
-	if m != nil {
-		known.Entry, known.Source, known.Number = m.Entry, m.Source, m.Number
+// evidenceOf returns the evidence of a registration, with what the i-th of models says,
+// if there are so many.
+func evidenceOf(reg *webauthn.Registration, attachment webauthn.Attachment, models []Model, i int, now time.Time) policy.Evidence {
+	known := policy.Known{Time: now, Trust: reg.Trust(), Attachment: attachment}
+	if i < len(models) {
+		known.Entry, known.Source, known.Number = models[i].Entry, models[i].Source, models[i].Number
 	}
 	return policy.FromRegistration(reg, known)
 }

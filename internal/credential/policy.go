@@ -32,6 +32,7 @@ type policySet struct {
 	builtIn   *policy.Set
 	demands   policy.Demands // what options have to ask for
 	attested  bool           // a policy judges what was attested
+	atSignIn  bool           // a policy judges sign-ins
 
 	formatAnchors map[string][]*x509.Certificate
 	vendors       Vendors  // nil: none
@@ -156,6 +157,9 @@ func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
 	base := p.source.PolicyBase()
 	p.demands = own.Demands(policy.Registration, base)
 	p.algorithms = p.demands.Algorithms
+	p.atSignIn = slices.ContainsFunc(documents, func(d *policy.Document) bool {
+		return d.Mode != policy.ModeOff && slices.Contains(d.At, policy.SignIn)
+	})
 	base.Attestation = webauthn.ConveyanceNone
 	p.attested = own.Demands(policy.Registration, base).Attestation != webauthn.ConveyanceNone
 	return nil

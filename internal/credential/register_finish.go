@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bestow.dev/internal/audit"
@@ -58,7 +59,8 @@ type JudgedRegistration struct {
 // challenge cannot be tried twice. Errors: response.missing, credential.name;
 // ceremony.unknown, ceremony.used, ceremony.expired, ceremony.user, user.unknown,
 // ceremony.request, user.locked and registration.self, which change nothing;
-// webauthn.* for an answer that was refused, which closes the ceremony as failed.
+// webauthn.* and policy.refused for an answer that was refused, which closes the
+// ceremony as failed.
 func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
 	switch {
 	case in.Response == nil:
@@ -117,7 +119,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 // session whose user got a credential since, which close the ceremony as failed.
 func (s *Service) StoreRegistration(ctx context.Context, j *JudgedRegistration) (*Credential, error) {
 	c := j.done.Credential
-	if err := s.store.CompleteRegistration(ctx, j.done, registeredEvent(j.by, j.cer, c)); err != nil {
+	if err := s.store.CompleteRegistration(ctx, j.done, registeredEvent(j.by, j.cer, &j.done)); err != nil {
 		if errors.Is(err, ErrCredentialExists) || errors.Is(err, ErrCredentialLimit) || errors.Is(err, ErrAdditionalNeeded) {
 			return nil, s.refuse(ctx, j.by, j.cer, nil, err)
 		}
@@ -237,10 +239,14 @@ func warnings(codes []webauthn.Warning) []string {
 	return list
 }
 
-func registeredEvent(by tenant.Authority, cer *Ceremony, c *Credential) audit.Event {
+func registeredEvent(by tenant.Authority, cer *Ceremony, done *Registered) audit.Event {
+	c := done.Credential
 	e := credentialEvent(by, c.Created, "credential.registered", c)
 	e.Detail = map[string]string{
 		"ceremony": string(cer.ID), "aaguid": c.AAGUID.String(), "format": c.Format, "attestation": c.AttestationType,
+	}
+	if names := wouldRefuse(&done.Evidence.Decision); len(names) > 0 {
+		e.Detail["wouldRefuse"] = strings.Join(names, " ")
 	}
 	return e
 }
