@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func fromState(st mds.State) sourceDocument {
 	if st.Tries > 0 {
 		doc.Failure = &failureDocument{Code: st.Failure.Code, Words: st.Failure.Public, At: when(st.Failure.At), Tries: st.Tries}
 	}
-	if st.Number > 0 {
+	if !st.Accepted.IsZero() {
 		doc.Changes = &st.Changes
 	}
 	return doc
@@ -85,6 +86,9 @@ func fromState(st mds.State) sourceDocument {
 // words say in short how a source stands.
 func (d *sourceDocument) words() string {
 	var all []string
+	if d.Kind != "statements" && d.Accepted == nil {
+		all = append(all, "no list yet")
+	}
 	if d.Outdated {
 		all = append(all, "outdated")
 	}
@@ -124,7 +128,7 @@ func (metadataStatusCmd) Run(in *invocation) error {
 			row(w, "SOURCE", "KIND", "MODELS", "NUMBER", "NEXT UPDATE", "ACCEPTED", "CHECKED", "NEXT CHECK", "STATE")
 			for i := range docs {
 				d := &docs[i]
-				row(w, d.Source, d.Kind, d.Models, d.Number, d.NextUpdate, instant(d.Accepted), instant(d.Checked), instant(d.NextCheck), d.words())
+				row(w, d.Source, d.Kind, d.Models, listNumber(d.Number), d.NextUpdate, instant(d.Accepted), instant(d.Checked), instant(d.NextCheck), d.words())
 			}
 		})
 	})
@@ -230,6 +234,14 @@ func fetchedTable(w io.Writer, docs []fetchedDocument) {
 			row(w, d.Source, string(m.Kind), fmt.Sprintf("%s %s: %s, was %s", m.Model, legible(m.Description), cell(legible(string(m.Is))), cell(legible(string(m.Was)))))
 		}
 	}
+}
+
+// listNumber is a list's number for a table; empty for none.
+func listNumber(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
 }
 
 // day is a date in JSON and tables; empty for none.

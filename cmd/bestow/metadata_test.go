@@ -53,7 +53,7 @@ metadata:
 
 func TestMetadataVerbs(t *testing.T) {
 	s, service := metadataShell(t)
-	s.want(exitDone, "statements", "metadata", "status")
+	s.want(exitDone, "no list yet", "metadata", "status")
 	s.want(exitRefused, "metadata.source_unknown", "metadata", "fetch", "nothing")
 	s.want(exitRefused, "metadata.own", "metadata", "fetch", "lab")
 	s.want(exitDone, "updated: 2 models added", "metadata", "fetch")

@@ -107,11 +107,13 @@ func TestRefusals(t *testing.T) {
 		}, "metadata.too_large"},
 		{"not there", func(w *world) { w.service.Answer(http.NotFound) }, "metadata.answer"},
 		{"redirect elsewhere", func(w *world) {
-			w.service.Answer(func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "https://127.0.0.1:1/blob", 302) })
+			w.service.Answer(func(rw http.ResponseWriter, r *http.Request) {
+				http.Redirect(rw, r, "https://127.0.0.1:1/blob", http.StatusFound)
+			})
 		}, "metadata.redirect"},
 		{"redirect within", func(w *world) {
 			w.service.PublishChain(w.service.Sign(next(8)))
-			w.service.Answer(func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/chain", 302) })
+			w.service.Answer(func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/chain", http.StatusFound) })
 		}, ""},
 		{"3.2/2: no revocation lists", func(w *world) { w.service.Silence(true) }, "metadata.revocation_unknown"},
 		{"3.2/4: the signer is revoked", func(w *world) { w.service.RevokeSigner() }, "metadata.certificate_revoked"},

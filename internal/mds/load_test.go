@@ -1,13 +1,17 @@
 package mds_test
 
 import (
+	"context"
 	"crypto/x509"
+	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"bestow.dev/internal/mds"
 	"bestow.dev/internal/mds/mdstest"
+	"bestow.dev/internal/outbound"
 	"bestow.dev/metadata"
 )
 
@@ -154,4 +158,76 @@ func TestChanges(t *testing.T) {
 	if n := strings.Count(w.log.String(), "metadata was updated"); n != 2 || !strings.Contains(w.log.String(), "revoked="+keyModel) {
 		t.Errorf("told %d times:\n%s", n, &w.log)
 	}
+}
+
+// between is a network on which something happens before the list comes.
+type between struct {
+	mds.Fetcher
+	happen func()
+}
+
+func (b between) Fetch(ctx context.Context, r mds.Request) (*mds.Document, error) {
+	b.happen()
+	return b.Fetcher.Fetch(ctx, r)
+}
+
+// Of two checks at once the later one counts, whichever ends first.
+func TestCheckTaken(t *testing.T) {
+	w := newWorld(t)
+	s := w.node(between{w.fetcher(), func() {
+		_, _, err := w.db.Metadata().Claim(t.Context(), mds.ClaimQuery{Source: "fido", At: start, Lease: time.Minute, Now: true})
+		check(t, err)
+	}})
+	_, err := s.Check(t.Context(), operator(), "fido")
+	wantCode(t, err, mds.ErrTaken.Code)
+	wantNumber(t, s, 0)
+}
+
+// Who is stopped in the middle of a check says nothing of the source.
+func TestStoppedCheck(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	s := w.node(between{w.fetcher(), stop})
+	if err := s.CheckDue(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if st := state(t, w.node(offline{}), start); st.Tries != 0 || st.Failure.Code != "" || st.Number != 0 {
+		t.Errorf("state %+v", st)
+	}
+}
+
+// Models of every family are found, and the order of the configuration ranks services.
+func TestRank(t *testing.T) {
+	const aaid, key = "F1D0#00aB", "00112233445566778899aabbccddeeff00112233"
+	second := mdstest.New(t, start)
+	uaf := map[string]any{"aaid": aaid, "statusReports": []any{map[string]any{"status": "REVOKED"}}, "timeOfLastStatusChange": "2026-01-01"}
+	u2f := map[string]any{"attestationCertificateKeyIdentifiers": []string{key}, "statusReports": []any{map[string]any{"status": "REVOKED"}}, "timeOfLastStatusChange": "2026-01-01"}
+	second.Publish(mdstest.List{Number: 3, NextUpdate: "2026-07-01", Entries: []map[string]any{mdstest.Entry(keyModel, "Second"), uaf, u2f}})
+	w := newWorld(t)
+	w.service.Publish(mdstest.List{Number: 7, NextUpdate: "2026-07-01", Entries: []map[string]any{mdstest.Entry(keyModel, "First"), uaf}})
+	other := mds.Source{Name: "other", URL: second.URL, Roots: []*x509.Certificate{second.Root.Cert}}
+	trust := mdstest.File(t, "both.pem", append(read(t, w.service.CAFile), read(t, second.CAFile)...))
+	f, err := outbound.NewFetcher(outbound.Config{CAFile: trust})
+	check(t, err)
+	snapshot := w.checked(w.node(f, w.source, other)).Current()
+	for name, found := range map[string]*mds.Found{
+		"AAGUID": snapshot.ByAAGUID(model(t, keyModel)), "AAID": snapshot.ByAAID(strings.ToLower(aaid)),
+	} {
+		if found == nil || found.Source != "fido" || len(found.Hidden) != 1 || found.Hidden[0].Source != "other" || found.Hidden[0].Number != 3 {
+			t.Errorf("by %s: %+v", name, found)
+		}
+	}
+	id, _, err := metadata.ParseEntry(text(t, u2f))
+	check(t, err)
+	found := snapshot.ByKeyIdentifier(id.KeyIdentifiers[0])
+	if found == nil || found.Source != "other" || snapshot.Of(id).Entry != found.Entry {
+		t.Errorf("by key identifier: %+v", found)
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	check(t, err)
+	return text
 }
