@@ -172,3 +172,11 @@ func when(t time.Time) *time.Time {
 	}
 	return &t
 }
+
+// day is a date in JSON and tables; empty for none.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}

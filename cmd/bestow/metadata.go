@@ -244,14 +244,6 @@ func listNumber(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// day is a date in JSON and tables; empty for none.
-func day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.DateOnly)
-}
-
 // instant is what [when] made, for a table.
 func instant(t *time.Time) time.Time {
 	if t == nil {

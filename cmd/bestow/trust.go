@@ -272,14 +272,6 @@ func (in *invocation) trustLists() (*trust.Lists, error) {
 	return lists, nil
 }
 
-// day is a day for people; certificates count in UTC.
-func day(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format(time.DateOnly)
-}
-
 // keyWords says what key c has.
 func keyWords(c *x509.Certificate) string {
 	switch key := c.PublicKey.(type) {
