@@ -108,6 +108,8 @@ type RelyingParty struct {
 	// means 240 s, or ChallengeLife if that is shorter.
 	Timeout time.Duration
 
+	CeremonySettings
+
 	Source  Source
 	Created time.Time // zero for one from the file
 	Changed time.Time // zero for one from the file
@@ -137,6 +139,7 @@ func (rp *RelyingParty) fillIn() {
 	rp.TopOrigins = slices.Clone(rp.TopOrigins)
 	rp.AllowedAAGUIDs = slices.Clone(rp.AllowedAAGUIDs)
 	rp.Algorithms = slices.Clone(rp.Algorithms)
+	rp.CeremonySettings.fillIn()
 	if len(rp.Origins) == 0 {
 		rp.Origins = []string{"https://" + rp.ID}
 	}
