@@ -24,6 +24,7 @@ type policy struct {
 	rp         webauthn.RelyingParty
 	trust      webauthn.TrustPolicy // without a time
 	algorithms []cose.Algorithm
+	extensions map[string]json.RawMessage // inputs of every registration
 }
 
 // policies keeps the compiled form of the relying parties in use, so that a ceremony
@@ -81,8 +82,10 @@ func compile(rp *tenant.RelyingParty, before *policy) (*policy, error) {
 		source:  rp,
 		version: version,
 		rp: webauthn.RelyingParty{
-			ID: rp.ID, Origins: rp.Origins, AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
+			ID: rp.ID, Origins: slices.Concat(rp.Origins, rp.RelatedOrigins),
+			AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
 		},
+		extensions: registrationInputs(rp),
 	}
 	for _, alg := range rp.Algorithms {
 		p.algorithms = append(p.algorithms, cose.Algorithm(alg))
@@ -132,7 +135,7 @@ type Narrowing struct {
 	RequireTrusted   bool              // only a trusted attestation will do
 	Timeout          time.Duration     // for the client to ask its user
 	Life             time.Duration     // of the challenge
-	Hints            []string          // §5.8.7; no policy is about these
+	Hints            []string          // §5.8.7; they take the place of the policy's
 }
 
 // terms are a ceremony's settings once policy and narrowing are merged.
@@ -143,6 +146,8 @@ type terms struct {
 	attestation      webauthn.Conveyance
 	algorithms       []cose.Algorithm
 	timeout, life    time.Duration
+	hints            []string
+	u2f              bool // one of the credentials that may answer is of a U2F key
 	stored           Terms
 }
 
@@ -157,6 +162,7 @@ func (p *policy) merge(n Narrowing) (terms, error) {
 		algorithms:       p.algorithms,
 		timeout:          rp.Timeout,
 		life:             rp.ChallengeLife,
+		hints:            rp.Hints,
 		stored:           Terms{Trusted: n.RequireTrusted},
 	}
 	// What is preferred is not insisted on, so that less of it accepts nothing more.
@@ -186,6 +192,9 @@ func (p *policy) merge(n Narrowing) (terms, error) {
 			return terms{}, ErrPolicyWider.At("aaguids")
 		}
 		t.stored.AAGUIDs = append(t.stored.AAGUIDs, id.String())
+	}
+	if len(n.Hints) > 0 {
+		t.hints = n.Hints
 	}
 	if !shorten(&t.timeout, n.Timeout) {
 		return terms{}, ErrPolicyWider.At("timeout")

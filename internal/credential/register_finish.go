@@ -97,7 +97,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	c := newCredential(by, cer, made, now)
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
-	c.Discoverable = discoverable(made, options)
+	c.Discoverable, c.Extensions = discoverable(made, options), extensionOutputs(made)
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
 		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, p.version, now),
 		Session: by.Session, Most: p.source.MaxCredentialsPerUser, At: now,
@@ -178,7 +178,11 @@ func (p *policy) judgeRegistration(cer *Ceremony, resp *webauthn.RegistrationRes
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err := webauthn.JudgeRegistration(options.Expectation(p.rp, trust), resp)
+	expected := options.Expectation(p.rp, trust)
+	if cer.Terms.Conditional && p.source.AllowConditionalCreate {
+		expected.UserPresence = webauthn.UserPresenceOptional // 7.1/15
+	}
+	made, err := webauthn.JudgeRegistration(expected, resp)
 	return made, options, err
 }
 
