@@ -116,10 +116,16 @@ func TestSignalRefusals(t *testing.T) {
 		q    credential.SignalQuery
 		want string
 	}{
-		{"without the scope", func(by *tenant.Authority) { by.Scopes = []tenant.Scope{tenant.ScopeAuthenticate} },
-			credential.SignalQuery{RelyingParty: site, User: credential.ByName("alice")}, "authority.denied"},
-		{"of another relying party", func(by *tenant.Authority) { by.RelyingParties = []string{"other.example.com"} },
-			credential.SignalQuery{RelyingParty: site, User: credential.ByName("alice")}, "authority.denied"},
+		{
+			"without the scope", func(by *tenant.Authority) { by.Scopes = []tenant.Scope{tenant.ScopeAuthenticate} },
+			credential.SignalQuery{RelyingParty: site, User: credential.ByName("alice")},
+			"authority.denied",
+		},
+		{
+			"of another relying party", func(by *tenant.Authority) { by.RelyingParties = []string{"other.example.com"} },
+			credential.SignalQuery{RelyingParty: site, User: credential.ByName("alice")},
+			"authority.denied",
+		},
 		{"unknown relying party", nil, credential.SignalQuery{RelyingParty: "x.example", User: credential.ByName("alice")}, "rp.unknown"},
 		{"unknown user", nil, credential.SignalQuery{RelyingParty: site, User: credential.ByName("carol")}, "user.unknown"},
 		{"nobody", nil, credential.SignalQuery{RelyingParty: site}, "user.required"},

@@ -73,7 +73,10 @@ test("register, sign in, see the passkey, sign out", async (t) => {
   assert.ok(cookie?.httpOnly && cookie.secure && cookie.sameSite === "Strict", "the session cookie is not as it has to be");
 
   await page.getByLabel("Name of this passkey").fill("Alice's laptop");
+  const finish = page.waitForRequest((request) => request.url().endsWith("/registration/finish"));
   await page.getByRole("button", { name: "Create passkey" }).click();
+  const { response } = (await finish).postDataJSON();
+  assert.deepEqual(response.clientExtensionResults, { credProps: { rk: true } });
   await title(page).getByText("Your passkey is registered").waitFor();
   await page.screenshot({ path: shots + "3-made.png" });
   const { credentials } = await session.send("WebAuthn.getCredentials", { authenticatorId });
