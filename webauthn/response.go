@@ -27,7 +27,8 @@ type RegistrationResponse struct {
 	// Transports are as reported by the client, unknown ones included.
 	Transports []string
 	// ClientExtensionResults are the client's word, by extension identifier. Results
-	// of prf are removed: they are secrets of the user that no server needs.
+	// of prf and hmacGetSecret are removed: they are secrets of the user that no server
+	// needs.
 	ClientExtensionResults map[string]json.RawMessage
 
 	rawAuthData []byte
@@ -53,7 +54,8 @@ type AuthenticationResponse struct {
 	// UserHandle is nil if absent or null, and not nil but empty if given as "".
 	UserHandle []byte
 	// ClientExtensionResults are the client's word, by extension identifier. Results
-	// of prf are removed: they are secrets of the user that no server needs.
+	// of prf and hmacGetSecret are removed: they are secrets of the user that no server
+	// needs.
 	ClientExtensionResults map[string]json.RawMessage
 
 	rawAuthData []byte
@@ -256,8 +258,9 @@ func (w *credentialWire[R]) attachment() Attachment {
 }
 
 // withoutSecrets removes the results of the prf extension (§10.1.4), which clients
-// send along if nobody stops them.
+// send along if nobody stops them, and those of the extension that it rests on.
 func withoutSecrets(results map[string]json.RawMessage) map[string]json.RawMessage {
+	delete(results, "hmacGetSecret")
 	raw, ok := results["prf"]
 	if !ok {
 		return results

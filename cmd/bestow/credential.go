@@ -9,6 +9,7 @@ import (
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/fault"
+	"bestow.dev/webauthn"
 )
 
 type credentialCmd struct {
@@ -55,6 +56,10 @@ type evidenceDocument struct {
 	Chain             []string   `json:"chain,omitempty"`  // SHA-256 of each certificate, leaf first
 	AttestationObject string     `json:"attestationObject"`
 	ClientDataJSON    string     `json:"clientDataJSON"`
+
+	SerialNumber string               `json:"serialNumber,omitempty"` // of the authenticator, hexadecimal
+	Firmware     *uint64              `json:"firmware,omitempty"`
+	Extensions   *webauthn.Extensions `json:"extensions,omitempty"` // outputs of the authenticator
 }
 
 func fromCredential(c *credential.Credential) credentialDocument {
@@ -76,6 +81,10 @@ func (in *invocation) printCredential(c *credential.Credential, e *credential.Ev
 			AttestationObject: base64.RawURLEncoding.EncodeToString(e.AttestationObject),
 			ClientDataJSON:    base64.RawURLEncoding.EncodeToString(e.ClientData),
 		}
+		doc.Evidence.SerialNumber, doc.Evidence.Firmware = fmt.Sprintf("%x", e.SerialNumber), e.Firmware
+		if e.Extensions.Len() > 0 {
+			doc.Evidence.Extensions = &e.Extensions
+		}
 		for _, sum := range e.Chain {
 			doc.Evidence.Chain = append(doc.Evidence.Chain, fmt.Sprintf("%x", sum))
 		}
@@ -91,11 +100,25 @@ func (in *invocation) printCredential(c *credential.Credential, e *credential.Ev
 		row(w, "algorithm", doc.Algorithm)
 		row(w, "attestation", fmt.Sprintf("%s (%s), trusted: %s", doc.Format, doc.AttestationType, cell(doc.Trusted)))
 		row(w, "warnings", strings.Join(doc.Warnings, ", "))
+		doc.Evidence.rows(w)
 		row(w, "sign count", doc.SignCount)
 		row(w, "provisioned by", doc.ProvisionedBy+" via "+doc.Via)
 		row(w, "created", c.Created)
 		row(w, "last used", c.LastUsed)
 	})
+}
+
+// rows prints what the attestation says of the one device; nothing if e is nil.
+func (e *evidenceDocument) rows(w io.Writer) {
+	if e == nil {
+		return
+	}
+	if e.SerialNumber != "" {
+		row(w, "serial number", e.SerialNumber)
+	}
+	if e.Firmware != nil {
+		row(w, "firmware", *e.Firmware)
+	}
 }
 
 type credentialListCmd struct {

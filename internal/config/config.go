@@ -94,6 +94,16 @@ type RelyingParty struct {
 	ChallengeLife           time.Duration `koanf:"challenge-life"`
 	Timeout                 time.Duration `koanf:"timeout"`
 	AuthenticatorAttachment string        `koanf:"authenticator-attachment"`
+
+	// What else ceremonies get; see [tenant.CeremonySettings].
+	RelatedOrigins              []string `koanf:"related-origins"`
+	Hints                       []string `koanf:"hints"`
+	AttestationFormats          []string `koanf:"attestation-formats"`
+	AllowConditionalCreate      bool     `koanf:"allow-conditional-create"`
+	CredentialProtection        string   `koanf:"credential-protection"`
+	EnforceCredentialProtection bool     `koanf:"enforce-credential-protection"`
+	RegistrationExtensions      []string `koanf:"registration-extensions"` // absent: credProps; empty: none
+	AppID                       string   `koanf:"app-id"`
 }
 
 // Trust is [tenant.Trust] as the file says it.

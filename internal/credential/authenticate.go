@@ -61,7 +61,7 @@ func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, 
 	if err != nil {
 		return nil, err
 	}
-	// The extension makes answers for another RP ID good (§10.1.1): a policy's matter.
+	// The extension makes answers for another RP ID good (§10.1.1): the policy's matter.
 	if _, ok := in.Extensions["appid"]; ok {
 		return nil, ErrPolicyWider.At("extensions.appid")
 	}
@@ -79,7 +79,7 @@ func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, 
 	options, err := webauthn.NewRequestOptions(webauthn.RequestOptions{
 		Challenge: challenge, TimeoutMillis: t.timeout.Milliseconds(), RPID: p.source.ID,
 		AllowCredentials: allowed, UserVerification: t.userVerification,
-		Hints: in.Narrow.Hints, Extensions: in.Extensions,
+		Hints: t.hints, Extensions: p.authenticationExtensions(in.Extensions, t.u2f),
 	})
 	if err != nil {
 		return nil, unfit(err)
@@ -132,6 +132,7 @@ func (s *Service) candidates(ctx context.Context, by tenant.Authority, in BeginA
 		usable = slices.DeleteFunc(account.Credentials, func(c Credential) bool { return c.State != Active })
 		err = mayAnswer(&account.User, usable)
 	}
+	t.u2f = slices.ContainsFunc(usable, func(c Credential) bool { return c.fromU2F() })
 	if err == nil {
 		return account.User.ID, descriptors(usable), nil
 	}

@@ -21,6 +21,8 @@ type FinishAuthentication struct {
 	Ceremony     CeremonyID // the ceremony the caller takes it to answer; empty: any of its own
 	RequestID    string     // the request the caller takes it to answer; empty: any of its own
 	Response     *webauthn.AuthenticationResponse
+
+	Signals bool // have [SignIn.Signals] as well
 }
 
 // SignIn is an assertion that was accepted.
@@ -33,6 +35,10 @@ type SignIn struct {
 	// Session is the signed-in session that was opened for a browser; nil for other
 	// callers. It takes the place of the session that began the ceremony.
 	Session *OpenedSession
+
+	// Signals is what to tell the user's client, if it was asked for. Nil as well where
+	// it could not be read: the sign-in stands all the same.
+	Signals *Signals
 }
 
 // FinishAuthentication judges an assertion and notes the use of its credential: the
@@ -75,7 +81,11 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if err != nil {
 		return nil, s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
 	}
-	return s.signIn(ctx, by, pending, accepted{made, decision}, now)
+	done, err := s.signIn(ctx, by, pending, accepted{made, decision}, now)
+	if err == nil && in.Signals {
+		done.Signals = s.signalsAfter(ctx, done)
+	}
+	return done, err
 }
 
 // judgeAuthentication verifies the assertion, and only then says what is wrong with
@@ -103,6 +113,9 @@ func (s *Service) judgeAuthentication(ctx context.Context, p *policySet, pending
 		BackupEligible: c.BackupEligible, BackupState: c.BackupState, UserHandle: u.Handle,
 	}, known)
 	expected.SignCountPolicy = s.count
+	if !c.fromU2F() {
+		expected.AppID = "" // a newer credential was never made for one
+	}
 	made, err := webauthn.JudgeAuthentication(expected, in.Response)
 	if refusedAs(err, webauthn.ReasonSignCount) {
 		return nil, errors.Join(err, &CounterError{Stored: c.SignCount, Got: in.Response.AuthenticatorData.SignCount})

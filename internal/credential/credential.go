@@ -50,6 +50,10 @@ type Credential struct {
 	Updated  time.Time
 	LastUsed time.Time // zero: never
 
+	// Extensions is what was answered to extension inputs. Only what a registration
+	// returns has it; of a stored credential see [Evidence.Extensions]. May be nil.
+	Extensions *ExtensionOutputs
+
 	ProvisionedBy string // who registered it: the actor, such as "client:idm"
 	Via           string // the front it came through
 	Ref           string // process, command or request id
@@ -93,6 +97,14 @@ type Evidence struct {
 	Terms    Terms           // what the caller asked for beyond the policy
 	Decision policy.Decision // rule by rule; zero for what was judged before it was kept
 	Basis    []BasisRef      // what it was judged by; nil for what was judged before it was kept
+
+	// What the attestation object says of the device and the credential. It is read
+	// from there again by [Service.Evidence], and worth what the attestation is. The
+	// serial number names one device, so that it is nil unless the options asked for
+	// enterprise attestation.
+	SerialNumber []byte
+	Firmware     *uint64             // version; nil if unknown
+	Extensions   webauthn.Extensions // outputs of the authenticator
 }
 
 // Limits of what people may call a credential.

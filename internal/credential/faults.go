@@ -35,6 +35,7 @@ var (
 
 	ErrOwnRegistration = fault.New(fault.Denied, "registration.self", "Nobody may register a credential for themselves on behalf of themselves.")
 	ErrPolicyRefused   = fault.New(fault.Rejected, "policy.refused", "A policy does not accept this authenticator.")
+	ErrConditional     = fault.New(fault.Invalid, "registration.conditional", "This relying party does not allow credentials to be made without asking the user.")
 	ErrPolicyWider     = fault.New(fault.Invalid, "policy.wider", "The request asks for more than the policy of the relying party allows.")
 
 	ErrCredentialUnknown   = fault.New(fault.NotFound, "credential.unknown", "There is no such credential.")

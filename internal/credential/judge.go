@@ -52,13 +52,26 @@ type PolicyRefusal struct{ Decision policy.Decision }
 // Error returns the text for the log.
 func (e *PolicyRefusal) Error() string { return e.Decision.RefusedBy.String() }
 
-// judge verifies an answer to options and decides whether policy accepts it. The
-// evidence is weighed as of now; certificates have to be valid at trust.Time, which is
-// the same when an answer is judged for the first time.
+// expect returns what an answer to options is judged by. Certificates have to be valid
+// at the given time.
+func (p *policySet) expect(options *webauthn.CreationOptions, t Terms, at time.Time) (webauthn.RegistrationExpectation, error) {
+	trust, err := p.trustAt(t, at)
+	if err != nil {
+		return webauthn.RegistrationExpectation{}, err
+	}
+	expected := options.Expectation(p.rp, trust)
+	if t.Conditional && p.source.AllowConditionalCreate {
+		expected.UserPresence = webauthn.UserPresenceOptional // 7.1/15
+	}
+	return expected, nil
+}
+
+// judge verifies an answer and decides whether policy accepts it. The evidence is
+// weighed as of now.
 //
 // Errors: [*webauthn.VerificationError], [*PolicyRefusal].
-func (p *policySet) judge(options *webauthn.CreationOptions, trust webauthn.TrustPolicy, resp *webauthn.RegistrationResponse, now time.Time) (*judged, error) {
-	reg, err := webauthn.JudgeRegistration(options.Expectation(p.rp, trust), resp)
+func (p *policySet) judge(expected webauthn.RegistrationExpectation, resp *webauthn.RegistrationResponse, now time.Time) (*judged, error) {
+	reg, err := webauthn.JudgeRegistration(expected, resp)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,12 @@ func (s *Service) Evidence(ctx context.Context, by tenant.Authority, ref Ref) (*
 	if err != nil {
 		return nil, err
 	}
-	return s.store.Evidence(ctx, by.Tenant, c.ID)
+	e, err := s.store.Evidence(ctx, by.Tenant, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	e.readDevice()
+	return e, nil
 }
 
 // check returns nil if the reference can be looked up.

@@ -35,6 +35,9 @@ func (s *Service) ExportUser(ctx context.Context, by tenant.Authority, who UserR
 	if err != nil {
 		return nil, err
 	}
+	for i := range record.Evidence {
+		record.Evidence[i].readDevice()
+	}
 	if record.Events, err = s.events(ctx, by.Tenant, u.ID); err != nil {
 		return nil, err
 	}

@@ -25,8 +25,9 @@ type policySet struct {
 	version string               // names the settings; the same settings have the same version
 
 	rp         webauthn.RelyingParty
-	trust      webauthn.TrustPolicy // without a time
-	algorithms []cose.Algorithm     // that the policies leave
+	trust      webauthn.TrustPolicy       // without a time
+	algorithms []cose.Algorithm           // that the policies leave
+	extensions map[string]json.RawMessage // inputs of every registration
 
 	documents *policy.Set // built in ones first
 	builtIn   *policy.Set
@@ -97,7 +98,8 @@ func compile(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vend
 	p := &policySet{
 		source: rp,
 		rp: webauthn.RelyingParty{
-			ID: rp.ID, Origins: rp.Origins, AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
+			ID: rp.ID, Origins: slices.Concat(rp.Origins, rp.RelatedOrigins),
+			AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
 		},
 		trust: webauthn.TrustPolicy{
 			RequireRevocationLists:              rp.Trust.RequireRevocationLists,
@@ -108,6 +110,7 @@ func compile(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vend
 			TPMVendors:                          tpmVendors(vendors),
 		},
 		vendors: vendors, vendorSets: rp.Trust.VendorRoots,
+		extensions: registrationInputs(rp),
 	}
 	if slices.Equal(p.vendorSets, []string{tenant.NoVendorRoots}) {
 		p.vendors = nil
@@ -209,7 +212,7 @@ type Narrowing struct {
 	RequireTrusted   bool              // only a trusted attestation will do
 	Timeout          time.Duration     // for the client to ask its user
 	Life             time.Duration     // of the challenge
-	Hints            []string          // §5.8.7; no policy is about these
+	Hints            []string          // §5.8.7; they take the place of the policy's
 }
 
 // terms are a ceremony's settings once policy and narrowing are merged.
@@ -220,6 +223,8 @@ type terms struct {
 	attestation      webauthn.Conveyance
 	algorithms       []cose.Algorithm
 	timeout, life    time.Duration
+	hints            []string
+	u2f              bool // one of the credentials that may answer is of a U2F key
 	stored           Terms
 }
 
@@ -234,6 +239,7 @@ func (p *policySet) merge(n Narrowing) (terms, error) {
 		algorithms:       p.algorithms,
 		timeout:          rp.Timeout,
 		life:             rp.ChallengeLife,
+		hints:            rp.Hints,
 		stored:           Terms{Trusted: n.RequireTrusted},
 	}
 	// What is preferred is not insisted on, so that less of it accepts nothing more.
@@ -263,6 +269,9 @@ func (p *policySet) merge(n Narrowing) (terms, error) {
 			return terms{}, ErrPolicyWider.At("aaguids")
 		}
 		t.stored.AAGUIDs = append(t.stored.AAGUIDs, id.String())
+	}
+	if len(n.Hints) > 0 {
+		t.hints = n.Hints
 	}
 	if !shorten(&t.timeout, n.Timeout) {
 		return terms{}, ErrPolicyWider.At("timeout")

@@ -103,7 +103,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	c := newCredential(by, cer, made.Registration, now)
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
-	c.Discoverable = discoverable(made.Registration, options)
+	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
 		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, p.version, basis, now),
 		Session: by.Session, Most: p.source.MaxCredentialsPerUser, At: now,
@@ -180,11 +180,11 @@ func (p *policySet) judgeRegistration(cer *Ceremony, resp *webauthn.Registration
 	if err := json.Unmarshal(cer.Options, options); err != nil {
 		return nil, nil, fmt.Errorf("stored creation options: %w", err)
 	}
-	trust, err := p.trustAt(cer.Terms, now)
+	expected, err := p.expect(options, cer.Terms, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err := p.judge(options, trust, resp, now)
+	made, err := p.judge(expected, resp, now)
 	return made, options, err
 }
 

@@ -128,11 +128,11 @@ func (p *policySet) again(c *Credential, e *Evidence, at time.Time) (*judged, er
 	}
 	resp.Transports, resp.Attachment = c.Transports, webauthn.Attachment(c.Attachment)
 	resp.ClientExtensionResults = discoverableResult(c.Discoverable)
-	trust, err := p.trustAt(e.Terms, e.Judged)
+	expected, err := p.expect(options, e.Terms, e.Judged)
 	if err != nil {
 		return nil, err
 	}
-	return p.judge(options, trust, resp, at)
+	return p.judge(expected, resp, at)
 }
 
 // discoverableResult is the client's word as it was when the credential was made.

@@ -49,6 +49,8 @@ type Directory struct {
 
 	mu     sync.Mutex
 	recent map[rpKey]remembered
+
+	related related
 }
 
 type rpKey struct{ tenant, id string }

@@ -93,7 +93,7 @@ func (d *Directory) PutPolicy(ctx context.Context, by Authority, document []byte
 	p, err := d.store.PutPolicy(ctx, &Policy{
 		Tenant: by.Tenant, Name: parsed.Name, Document: parsed, Source: FromDatabase, Made: now, MadeBy: by.Actor.String(),
 	}, e)
-	d.forget(by.Tenant)
+	d.forgetTenant(by.Tenant)
 	return p, warnings, err
 }
 
@@ -146,7 +146,7 @@ func (d *Directory) DeletePolicy(ctx context.Context, by Authority, name string)
 	e := by.Event(now, "policy.deleted")
 	e.Detail = map[string]string{"policy": name}
 	err = d.store.DeletePolicy(ctx, &Policy{Tenant: by.Tenant, Name: name, Made: now, MadeBy: by.Actor.String()}, e)
-	d.forget(by.Tenant)
+	d.forgetTenant(by.Tenant)
 	return err
 }
 
@@ -174,8 +174,8 @@ func (d *Directory) SetPolicies(ctx context.Context, by Authority, id string, na
 	return stored, warnings, err
 }
 
-// forget has the relying parties of a tenant read again when they are asked for next.
-func (d *Directory) forget(tenantName string) {
+// forgetTenant has the relying parties of a tenant read again when they are asked for next.
+func (d *Directory) forgetTenant(tenantName string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for key := range d.recent {

@@ -101,9 +101,7 @@ func (d *Directory) PutRelyingParty(ctx context.Context, by Authority, rp Relyin
 	e.RelyingParty = checked.ID
 	e.Detail = checked.summary()
 	err = d.store.PutRelyingParty(ctx, checked, e)
-	d.mu.Lock()
-	delete(d.recent, key)
-	d.mu.Unlock()
+	d.forget(key)
 	if err != nil {
 		return nil, err
 	}
@@ -132,10 +130,16 @@ func (d *Directory) DeleteRelyingParty(ctx context.Context, by Authority, id str
 	e := by.Event(d.time(), "rp.deleted")
 	e.RelyingParty = id
 	err := d.store.DeleteRelyingParty(ctx, by.Tenant, id, e)
+	d.forget(key)
+	return err
+}
+
+// forget lets the next question be answered from the database.
+func (d *Directory) forget(key rpKey) {
 	d.mu.Lock()
 	delete(d.recent, key)
 	d.mu.Unlock()
-	return err
+	d.related.forget()
 }
 
 // summary is what the audit trail keeps of a relying party's policy.
@@ -150,6 +154,8 @@ func (rp *RelyingParty) summary() map[string]string {
 		"metadata":         string(rp.Trust.Metadata),
 		"outdated":         strings.Join(words(rp.Trust.Outdated), " "),
 		"policies":         strings.Join(rp.Policies, " "),
+		"relatedOrigins":   strings.Join(rp.RelatedOrigins, " "),
+		"appId":            rp.AppID,
 	}
 }
 

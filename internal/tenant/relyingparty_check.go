@@ -44,6 +44,9 @@ func (rp *RelyingParty) check() error {
 	if err := rp.checkTimes(); err != nil {
 		return err
 	}
+	if err := rp.checkCeremonySettings(); err != nil {
+		return err
+	}
 	if _, err := rp.Anchors(); err != nil {
 		return err
 	}

@@ -239,6 +239,7 @@ func fileRelyingParty(rp config.RelyingParty, publicURL string) (tenant.RelyingP
 		MaxCredentialsPerUser:   rp.MaxCredentialsPerUser,
 		ChallengeLife:           rp.ChallengeLife,
 		Timeout:                 rp.Timeout,
+		CeremonySettings:        fileCeremonySettings(rp),
 	}
 	if len(out.Origins) == 0 {
 		out.Origins = originsFor(rp.ID, publicURL)
@@ -250,6 +251,17 @@ func fileRelyingParty(rp config.RelyingParty, publicURL string) (tenant.RelyingP
 	}
 	out.Trust, err = fileTrust(rp.Trust)
 	return out, err
+}
+
+func fileCeremonySettings(rp config.RelyingParty) tenant.CeremonySettings {
+	return tenant.CeremonySettings{
+		RelatedOrigins: rp.RelatedOrigins, Hints: rp.Hints, AttestationFormats: rp.AttestationFormats,
+		AllowConditionalCreate:      rp.AllowConditionalCreate,
+		CredentialProtection:        tenant.CredentialProtection(rp.CredentialProtection),
+		EnforceCredentialProtection: rp.EnforceCredentialProtection,
+		RegistrationExtensions:      rp.RegistrationExtensions,
+		AppID:                       rp.AppID,
+	}
 }
 
 // originsFor is the public URL's origin where a page served there may use the

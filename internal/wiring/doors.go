@@ -10,6 +10,7 @@ import (
 	"bestow.dev/internal/front/digitalaccess"
 	"bestow.dev/internal/front/enrol"
 	"bestow.dev/internal/front/hermod"
+	"bestow.dev/internal/front/wellknown"
 	"bestow.dev/internal/tenant"
 )
 
@@ -23,6 +24,9 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 	if err := enrol.Mount(mux, enrol.Config{
 		Credentials: s.Credentials, Directory: s.Directory, Tenant: visit.Tenant, RelyingParty: visit.ID,
 	}); err != nil {
+		return err
+	}
+	if err := wellknown.Mount(mux, wellknown.Config{Directory: s.Directory}); err != nil {
 		return err
 	}
 	ours, err := api.New(api.Config{
@@ -75,7 +79,7 @@ func (s *Server) ownRelyingParty(ctx context.Context) (tenant.RelyingParty, erro
 			return tenant.RelyingParty{}, err
 		}
 		for _, rp := range rps {
-			if slices.Contains(rp.Origins, s.URL) {
+			if slices.Contains(rp.Origins, s.URL) || slices.Contains(rp.RelatedOrigins, s.URL) {
 				return *rp, nil
 			}
 		}

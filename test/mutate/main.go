@@ -36,7 +36,7 @@ var list string
 // Where the package is, and what it takes to test it, below the module's root.
 const pkg = "webauthn"
 
-var needed = []string{"go.mod", "go.sum", pkg, "cose", "ctap", "trust", "internal/strictcbor", "internal/strictjson"}
+var needed = []string{"go.mod", "go.sum", pkg, "cose", "ctap", "trust", "internal/strictcbor", "internal/strictjson", "internal/revocation"}
 
 // testLimit ends tests that a broken check made run forever; they noticed, in a way.
 const testLimit = 2 * time.Minute

@@ -81,6 +81,7 @@ func New(c Config) (http.Handler, error) {
 	f.users()
 	f.invitations()
 	f.credentials()
+	f.signals()
 	f.registrations()
 	f.authentications()
 	f.relyingParties()

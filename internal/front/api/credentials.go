@@ -88,6 +88,9 @@ type evidence struct {
 	Anchor            string          `json:"anchor,omitempty" doc:"SHA-256 of the trust anchor, hexadecimal"`
 	Chain             []string        `json:"chain" nullable:"false" doc:"SHA-256 of each certificate, leaf first"`
 	Policy            string          `json:"policy" doc:"Version of the policy then in force"`
+	SerialNumber      string          `json:"serialNumber,omitempty" doc:"Of the authenticator, hexadecimal: where enterprise attestation was asked for and given. Worth what the attestation is"`
+	Firmware          *uint64         `json:"firmware,omitempty" doc:"Firmware version of the authenticator, where its certificate names it"`
+	Extensions        json.RawMessage `json:"extensions,omitempty" doc:"Extension outputs of the authenticator by identifier, byte strings in base64url"`
 }
 
 func fromEvidence(e *credential.Evidence) evidence {
@@ -98,7 +101,12 @@ func fromEvidence(e *credential.Evidence) evidence {
 		Attestation: attestation{Format: e.Format, Type: e.AttestationType, Trusted: e.Trusted, Warnings: e.Warnings},
 		Anchor:      hex.EncodeToString(e.Anchor),
 		Chain:       make([]string, len(e.Chain)),
-		Policy:      e.Policy,
+		Policy:      e.Policy, SerialNumber: hex.EncodeToString(e.SerialNumber), Firmware: e.Firmware,
+	}
+	if e.Extensions.Len() > 0 {
+		if text, err := json.Marshal(e.Extensions); err == nil {
+			out.Extensions = text
+		}
 	}
 	for i, sum := range e.Chain {
 		out.Chain[i] = hex.EncodeToString(sum[:])

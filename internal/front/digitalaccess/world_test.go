@@ -72,6 +72,7 @@ func file() []tenant.FileTenant {
 	all := []tenant.Scope{tenant.ScopeProvision, tenant.ScopeRead, tenant.ScopeManage}
 	rp := tenant.RelyingParty{
 		ID: site, Name: "Example Login", Algorithms: []int32{-7, -8, -257}, AuthenticatorAttachment: "cross-platform", MaxCredentialsPerUser: 3,
+		CeremonySettings: tenant.CeremonySettings{RegistrationExtensions: []string{}},
 	}
 	return []tenant.FileTenant{
 		{

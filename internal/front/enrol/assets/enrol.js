@@ -114,8 +114,27 @@ async function signIn() {
   const credential = await navigator.credentials.get({
     publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey),
   });
-  greet(await call("POST", "authentication/finish", { response: credential.toJSON() }));
+  let visitor;
+  try {
+    visitor = await call("POST", "authentication/finish", { response: credential.toJSON() });
+  } catch (error) {
+    // Nobody has it: the browser need not offer it again. Where the page asked for the
+    // passkeys of one person, the answer speaks of theirs alone.
+    if (error.code === "credential.unknown" && !publicKey.allowCredentials?.length) {
+      signal("UnknownCredential", { rpId: publicKey.rpId, credentialId: credential.id });
+    }
+    throw error;
+  }
+  greet(visitor);
+  signal("AllAcceptedCredentials", visitor.signals?.allAcceptedCredentials);
+  signal("CurrentUserDetails", visitor.signals?.currentUserDetails);
   await list();
+}
+
+// Tells the browser how passkeys stand, where it listens. It never says what it made of it.
+function signal(what, argument) {
+  const tell = PublicKeyCredential["signal" + what];
+  if (tell && argument) tell.call(PublicKeyCredential, argument).catch(() => {});
 }
 
 function day(text) {
