@@ -59,7 +59,7 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.merge(in.Narrow)
+	t, err := p.merge(in.Narrow, p.demands)
 	if err != nil {
 		return nil, err
 	}
