@@ -125,4 +125,3 @@ func TestPolicyMissing(t *testing.T) {
 	_, err = w.RelyingParty(ctx, "acme", "login.example")
 	check(t, err)
 }
-

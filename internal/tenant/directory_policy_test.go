@@ -397,4 +397,3 @@ func TestNewRefusesPolicies(t *testing.T) {
 		})
 	}
 }
-
