@@ -57,7 +57,7 @@ func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, 
 		return nil, err
 	}
 	in.Narrow.ResidentKey, in.Narrow.Attachment, in.Narrow.Attestation, in.Narrow.Algorithms, in.Narrow.AAGUIDs = "", "", "", nil, nil
-	t, err := p.merge(in.Narrow)
+	t, err := p.merge(in.Narrow, p.signInDemands)
 	if err != nil {
 		return nil, err
 	}

@@ -94,6 +94,7 @@ type Evidence struct {
 	Policy          string              // version of the relying party's policy then in force
 	Warnings        []string            // what was let pass
 
+	Told     Told            // the client's word; zero for what was judged before it was kept
 	Terms    Terms           // what the caller asked for beyond the policy
 	Decision policy.Decision // rule by rule; zero for what was judged before it was kept
 	Basis    []BasisRef      // what it was judged by; nil for what was judged before it was kept
@@ -105,6 +106,13 @@ type Evidence struct {
 	SerialNumber []byte
 	Firmware     *uint64             // version; nil if unknown
 	Extensions   webauthn.Extensions // outputs of the authenticator
+}
+
+// Told is what the client alone said at a registration. Nobody vouches for it.
+type Told struct {
+	Transports   []string `json:"transports,omitempty"`
+	Attachment   string   `json:"attachment,omitempty"`
+	Discoverable *bool    `json:"discoverable,omitempty"` // credProps; nil: it did not say
 }
 
 // Limits of what people may call a credential.

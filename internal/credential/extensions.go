@@ -119,7 +119,7 @@ func (c *Credential) fromU2F() bool { return c.Format == "fido-u2f" }
 // conditional create. It completes in.Extensions. Errors: policy.wider,
 // registration.conditional.
 func (p *policySet) registrationTerms(in *BeginRegistration) (terms, error) {
-	t, err := p.merge(in.Narrow)
+	t, err := p.merge(in.Narrow, p.demands)
 	if err != nil {
 		return terms{}, err
 	}

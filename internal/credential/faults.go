@@ -36,6 +36,7 @@ var (
 	ErrOwnRegistration = fault.New(fault.Denied, "registration.self", "Nobody may register a credential for themselves on behalf of themselves.")
 	ErrPolicyRefused   = fault.New(fault.Rejected, "policy.refused", "A policy does not accept this authenticator.")
 	ErrConditional     = fault.New(fault.Invalid, "registration.conditional", "This relying party does not allow credentials to be made without asking the user.")
+	ErrReverifyBy      = fault.New(fault.Invalid, "reverify.by", "A registration is judged again by then or by now.")
 	ErrPolicyWider     = fault.New(fault.Invalid, "policy.wider", "The request asks for more than the policy of the relying party allows.")
 
 	ErrCredentialUnknown   = fault.New(fault.NotFound, "credential.unknown", "There is no such credential.")
@@ -76,9 +77,8 @@ func Unreadable(err error) error {
 }
 
 // refused returns the fault for an answer that was understood and refused, by the
-// standard or by a policy. What is
-// not a verification error, or one that says we asked wrongly, is a fault of ours and
-// stays one.
+// standard or by a policy. What is neither, or says that we asked wrongly, is a fault of
+// ours and stays one.
 func refused(err error) error {
 	if v, ok := errors.AsType[*webauthn.VerificationError](err); ok && v.Reason != webauthn.ReasonInternal {
 		return fault.New(fault.Rejected, "webauthn."+string(v.Reason), "The answer of the authenticator was refused.").Because(err)

@@ -105,7 +105,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	c.Attachment = string(in.Response.Attachment)
 	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
-		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, p.version, basis, now),
+		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, told(in.Response, made), p.version, basis, now),
 		Session: by.Session, Most: p.source.MaxCredentialsPerUser, At: now,
 	}}, nil
 }
@@ -217,13 +217,18 @@ func discoverable(made *webauthn.Registration, options *webauthn.CreationOptions
 	return Unknown
 }
 
-func evidence(cer *Ceremony, made *judged, policy string, basis []BasisRef, now time.Time) *Evidence {
+// told is what of an answer is the client's word alone.
+func told(resp *webauthn.RegistrationResponse, made *judged) Told {
+	return Told{Transports: made.Transports, Attachment: string(resp.Attachment), Discoverable: made.Discoverable}
+}
+
+func evidence(cer *Ceremony, made *judged, told Told, policy string, basis []BasisRef, now time.Time) *Evidence {
 	e := &Evidence{
 		AttestationObject: made.AttestationObject, ClientData: made.ClientDataJSON,
 		Options: cer.Options, Judged: now,
 		Format: made.Format, AttestationType: string(made.AttestationType), Trusted: made.Trusted,
 		Chain: made.Chain, Policy: policy, Warnings: warnings(made.Warnings),
-		Terms: cer.Terms, Decision: made.decision, Basis: basis,
+		Told: told, Terms: cer.Terms, Decision: made.decision, Basis: basis,
 	}
 	if made.Trusted {
 		e.Anchor = slices.Clone(made.Anchor[:])

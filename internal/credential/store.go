@@ -243,8 +243,8 @@ type CredentialStore interface {
 	// they are.
 	KeepBasis(ctx context.Context, tenant string, parts []BasisPart) error
 
-	// Basis returns the parts with these names, in any order, without those that are not
-	// there.
+	// Basis returns the parts with these names, in their order, without those that are
+	// not there.
 	Basis(ctx context.Context, tenant string, refs []BasisRef) ([]BasisPart, error)
 
 	// ChangeCredential sets what change names, counts its version up and returns it as

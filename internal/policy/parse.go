@@ -26,7 +26,8 @@ var (
 
 // Parse reads a document. It refuses members it does not know, members that stand
 // twice, null, words that no version of the standards has, lists that are empty or
-// name something twice, and documents without a rule.
+// name something twice, and documents without a rule. The JSON form of what it returns
+// can be parsed again, to the same.
 //
 // A refusal is [ErrDocument] with the offending member in Field; the document is then
 // nil.
@@ -40,7 +41,15 @@ func Parse(data []byte) (*Document, error) {
 	if path, found := find(data, func(t json.Token, _ int64) bool { return t == nil }); found {
 		return nil, wrong(path, "Null has no meaning here. Leave the member out.")
 	}
-	return d.checked()
+	c, err := d.checked()
+	if err != nil {
+		return nil, err
+	}
+	// With its defaults filled in it is longer, and has to be readable again.
+	if len(encode(c)) > MaxDocumentBytes {
+		return nil, wrong("", "A policy has at most %d bytes, those of its defaults included.", MaxDocumentBytes)
+	}
+	return c, nil
 }
 
 // unreadable says what the decoder refused, and where: of a value of the wrong type it

@@ -118,7 +118,11 @@ func scanRP(rows *sql.Rows) (*tenant.RelyingParty, error) {
 		return nil, err
 	}
 	s.fill(&rp)
-	return tenant.NewRelyingParty(rp)
+	checked, err := tenant.NewRelyingParty(rp)
+	if err != nil {
+		return nil, spoilt(err, "relying party %s of tenant %s", rp.ID, rp.Tenant)
+	}
+	return checked, nil
 }
 
 // RelyingParty implements [tenant.Store].
