@@ -25,7 +25,8 @@ const (
 	maxHeaderBytes = 64 << 10
 	maxEntryBytes  = MaxStatementBytes + 1<<20 // of an entry on its own: a statement, and as much history
 	maxEntries     = 100_000
-	maxFindings    = 10_000 // further ones are not told
+	maxValues      = MaxBLOBBytes / 16 // in JSON; the public service's have some 30 bytes each
+	maxFindings    = 10_000            // further ones are not told
 )
 
 // How far ahead [BLOB.NextFetch] looks, whatever a BLOB says.
@@ -160,7 +161,7 @@ func (b *BLOB) parsePayload(payload []byte) ([]json.RawMessage, error) {
 	}
 	// Once for all levels: limits, valid UTF-8, no member twice.
 	var members map[string]json.RawMessage
-	if err := strictjson.Decode(payload, &members, strictjson.MaxBytes(MaxBLOBBytes)); err != nil {
+	if err := strictjson.Decode(payload, &members, strictjson.MaxBytes(MaxBLOBBytes), strictjson.MaxValues(maxValues)); err != nil {
 		return nil, malformed(err, "not a strict JSON object")
 	}
 	o := object{members: members}
