@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/asn1"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"bestow.dev/ctap/softkey"
@@ -269,4 +272,40 @@ func TestLimitsOfGoodRegistrations(t *testing.T) {
 		}
 		webauthn.JudgeRegistration(exps[string(data)], resp)
 	})
+}
+
+// More values than honest responses have are refused, wherever they stand.
+func TestTooManyValues(t *testing.T) {
+	list := func(n int) string { return "[" + strings.Repeat("0,", n-1) + "0]" }
+	for _, test := range []struct {
+		name   string
+		spoil  func(m *madeRegistration, n int)
+		few    int // as many as may be added
+		reason webauthn.Reason
+	}{
+		{"7.1/3: the response", func(m *madeRegistration, n int) { m.members["x"] = json.RawMessage(list(n)) }, 1000 - 11, webauthn.ReasonJSONMalformed},
+		{"7.1/6: client data", func(m *madeRegistration, n int) { m.client["x"] = json.RawMessage(list(n)) }, 1000 - 6, webauthn.ReasonClientDataMalformed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := newRegistration(t)
+			test.spoil(m, test.few)
+			if _, err := m.judge(t); err != nil {
+				t.Fatalf("%d more: %v", test.few, err)
+			}
+			test.spoil(m, test.few+1)
+			_, err := m.judge(t)
+			refusal, ok := errors.AsType[*webauthn.VerificationError](err)
+			if !ok || refusal.Reason != test.reason {
+				t.Errorf("%d more: %v, want %s", test.few+1, err, test.reason)
+			}
+		})
+	}
+	for _, jws := range []string{
+		b64(document(`{"alg":"RS256","x5c":["AAAA"],"x":%s}`, list(1000))) + "." + b64([]byte(`{"nonce":""}`)) + ".AAAA",
+		b64([]byte(`{"alg":"RS256","x5c":["AAAA"]}`)) + "." + b64(document(`{"nonce":"","x":%s}`, list(1000))) + ".AAAA",
+	} {
+		if j, err := webauthn.ParseSafetyNetJWS([]byte(jws)); err == nil {
+			t.Errorf("accepted %+v", j)
+		}
+	}
 }

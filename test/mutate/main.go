@@ -85,7 +85,7 @@ func run(ctx context.Context, only *regexp.Regexp) (bad int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		edits = slices.DeleteFunc(edits, func(e edit) bool { return !only.MatchString(pkg+"/"+e.name) })
+		edits = slices.DeleteFunc(edits, func(e edit) bool { return !only.MatchString(pkg + "/" + e.name) })
 		missed, err := lab.tryAll(ctx, pkg, edits)
 		if err != nil {
 			return 0, err
