@@ -336,7 +336,8 @@ func TestPayloadSteps(t *testing.T) {
 		{"3.1.6: no entries", drop("entries"), malformed},
 		{"3.1.6: entries an object", set("entries", members{}), malformed},
 		{"3.1.6: entries empty", set("entries", []any{}), ""},
-		{"3.1.6: too many entries", set("entries", make([]int, 100_001)), malformed},
+		{"3.1.6: too many entries", set("entries", slices.Repeat([]string{"no entry, but as long as one"}, 100_001)), malformed},
+		{"3.1.6: more values than text explains", set("entries", make([]int, 10_000)), malformed},
 		{"3.1.6: legal header accepted", func(d *draft) { d.options.LegalHeader = legalText }, ""},
 		{"3.1.6: another legal header accepted", func(d *draft) { d.options.LegalHeader = legalText + " " }, metadata.ReasonLegalHeader},
 	}

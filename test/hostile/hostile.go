@@ -42,7 +42,7 @@ func CheckTimes(t *testing.T, times uint64, inputs []Input, read func(data []byt
 	var longest time.Duration
 	var most float64
 	for _, in := range inputs {
-		bytes, took := cost(func() { read(in.Data) })
+		bytes, took := Cost(func() { read(in.Data) })
 		if bytes > times*Limit(len(in.Data)) {
 			t.Errorf("%s: %d bytes of input cost %d bytes of memory, more than %d", in.Name, len(in.Data), bytes, times*Limit(len(in.Data)))
 		}
@@ -57,9 +57,9 @@ func CheckTimes(t *testing.T, times uint64, inputs []Input, read func(data []byt
 		len(inputs), slowest.Name, len(slowest.Data), longest.Round(time.Microsecond), hungriest.Name, 100*most)
 }
 
-// cost runs f a few times, and returns the least it allocated and took. The first run may
+// Cost runs f a few times, and returns the least it allocated and took. The first run may
 // fill caches that stay.
-func cost(f func()) (bytes uint64, took time.Duration) {
+func Cost(f func()) (bytes uint64, took time.Duration) {
 	for i := range 3 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
