@@ -25,9 +25,9 @@ const (
 	maxHeaderBytes = 64 << 10
 
 	maxHeaderValues = 1000
-	maxEntryBytes  = MaxStatementBytes + 1<<20 // of an entry on its own: a statement, and as much history
-	maxEntries     = 100_000
-	maxFindings    = 10_000            // further ones are not told
+	maxEntryBytes   = MaxStatementBytes + 1<<20 // of an entry on its own: a statement, and as much history
+	maxEntries      = 100_000
+	maxFindings     = 10_000 // further ones are not told
 )
 
 // maxValues is how many values JSON of n bytes may have. Metadata are names, sentences,
