@@ -61,8 +61,11 @@ type AuthenticationResponse struct {
 	rawAuthData []byte
 }
 
-// maxResponseBytes is how long a response in JSON may be.
-const maxResponseBytes = 256 << 10
+// Limits of a response in JSON. Honest ones have some dozens of values.
+const (
+	maxResponseBytes = 256 << 10
+	maxValues        = 1000 // of client data and SafetyNet responses as well
+)
 
 // credentialWire is the JSON form of a credential, of either kind.
 type credentialWire[R any] struct {
@@ -234,7 +237,7 @@ func ParseAuthenticationResponse(data []byte) (*AuthenticationResponse, error) {
 // parseCredential reads what both kinds of response have.
 func parseCredential[R any](data []byte, p *procedure) (*credentialWire[R], error) {
 	var wire credentialWire[R]
-	if err := strictjson.Decode(data, &wire, strictjson.MaxBytes(maxResponseBytes)); err != nil {
+	if err := strictjson.Decode(data, &wire, strictjson.MaxBytes(maxResponseBytes), strictjson.MaxValues(maxValues)); err != nil {
 		return nil, refuseJSON(err, p.response)
 	}
 	switch {
