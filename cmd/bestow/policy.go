@@ -116,7 +116,7 @@ func (c policyListCmd) Run(in *invocation) error {
 type policyShowCmd struct {
 	scope
 	Name    string `arg:"" help:"Name of the policy."`
-	Version int64  `help:"An older version." placeholder:"N"`
+	Version int64  `arg:"" optional:"" help:"An older version; the current one otherwise."`
 }
 
 func (policyShowCmd) Help() string {
@@ -124,7 +124,7 @@ func (policyShowCmd) Help() string {
 
 Examples:
   bestow policy show branch-office
-  bestow policy show branch-office --version 2 --json | jq .document > branch-office.json`
+  bestow policy show branch-office 2 --json | jq .document > branch-office.json`
 }
 
 // Run shows the policy and its document.
@@ -253,5 +253,5 @@ func sayReadOnly(err error, rp string, names []string) error {
 		return err
 	}
 	return tenant.ErrRelyingPartyReadOnly.Saying(
-		"The relying party %s is in the configuration file: write policies: [ %s ] beside its id there, and restart the server.", rp, strings.Join(names, ", "))
+		"The relying party %s is in the configuration: write policies: [ %s ] beside its id there, and restart the server.", rp, strings.Join(names, ", "))
 }

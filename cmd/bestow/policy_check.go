@@ -98,7 +98,7 @@ func (d *checkedPoliciesDocument) table(w io.Writer) {
 		row(w, p.Name, p.Mode, ceremonies(p.At), shortDigest(p.Digest), legible(p.Source))
 	}
 	if len(d.Conflicts) == 0 {
-		fmt.Fprintln(w, "They go together.")
+		fmt.Fprintln(w, "Nothing in them is at odds.")
 	}
 	for _, c := range d.Conflicts {
 		fmt.Fprintln(w, c.String())

@@ -87,7 +87,14 @@ type evidence struct {
 	Attestation       attestation     `json:"attestation"`
 	Anchor            string          `json:"anchor,omitempty" doc:"SHA-256 of the trust anchor, hexadecimal"`
 	Chain             []string        `json:"chain" nullable:"false" doc:"SHA-256 of each certificate, leaf first"`
-	Policy            string          `json:"policy" doc:"Version of the policy then in force"`
+	Policy            string          `json:"policy" doc:"Version of the settings and policies then in force"`
+	Decision          *decision       `json:"decision,omitempty" doc:"What each policy made of it then; left out for what was registered before that was kept"`
+	Basis             []basisRef      `json:"basis" nullable:"false" doc:"What it was judged by, all of which is kept: the same content has the same hash"`
+}
+
+type basisRef struct {
+	Kind string `json:"kind" enum:"settings,tpm-vendors,policy,anchor,revocation-list,model"`
+	Hash string `json:"hash" doc:"SHA-256 of kind, line feed and content, hexadecimal"`
 }
 
 func fromEvidence(e *credential.Evidence) evidence {
@@ -98,7 +105,8 @@ func fromEvidence(e *credential.Evidence) evidence {
 		Attestation: attestation{Format: e.Format, Type: e.AttestationType, Trusted: e.Trusted, Warnings: e.Warnings},
 		Anchor:      hex.EncodeToString(e.Anchor),
 		Chain:       make([]string, len(e.Chain)),
-		Policy:      e.Policy,
+		Policy:      e.Policy, Decision: fromDecision(&e.Decision),
+		Basis: each(e.Basis, func(r *credential.BasisRef) basisRef { return basisRef{string(r.Kind), r.Hash} }),
 	}
 	for i, sum := range e.Chain {
 		out.Chain[i] = hex.EncodeToString(sum[:])
