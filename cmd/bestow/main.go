@@ -41,7 +41,8 @@ type program struct {
 	Demo       demoCmd       `cmd:"" help:"Play the whole flow on this machine with a software key."`
 	Serve      serveCmd      `cmd:"" help:"Run the server."`
 	User       userCmd       `cmd:"" help:"Users: create, import, invite, lock, export, erase."`
-	Credential credentialCmd `cmd:"" help:"Credentials: list, rename, suspend, delete."`
+	Credential credentialCmd `cmd:"" help:"Credentials: list, rename, suspend, delete, reverify."`
+	Policy     policyCmd     `cmd:"" help:"Authenticator policies: put, attach, preview, explain."`
 	Client     clientCmd     `cmd:"" help:"API clients and their secrets."`
 	Relay      relayCmd      `cmd:"" help:"Try out a message relay: send, poll, listen."`
 	Audit      auditCmd      `cmd:"" help:"The audit trail: list, export, verify."`

@@ -57,7 +57,7 @@ var rooms = map[string][]string{
 	// Second floor: doors.
 	"internal/web": {"internal/fault", "internal/tenant", "internal/strictjson"},
 	"internal/front/...": {
-		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/fault", "internal/audit",
+		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/policy", "internal/fault", "internal/audit",
 		"internal/tenant", "internal/credential", "internal/relay", "internal/web",
 	},
 	"internal/agent":           {"cose", "ctap", "webauthn", "internal/plugout", "internal/strictjson"},

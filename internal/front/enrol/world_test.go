@@ -28,6 +28,7 @@ import (
 const (
 	site   = "login.example.com"
 	other  = "other.example.com"
+	strict = "strict.example.com" // its policy accepts a model that no key here is of
 	origin = "https://login.example.com"
 	cookie = "__Host-bestow"
 )
@@ -91,7 +92,9 @@ func newWorldFor(t testing.TB, rp string) *world {
 		RelyingParties: []tenant.RelyingParty{
 			{ID: site, Name: "Example Login", Origins: []string{origin}, MaxCredentialsPerUser: 2},
 			{ID: other, Name: "Another", Origins: []string{"https://" + other}},
+			{ID: strict, Policies: []string{"certain"}},
 		},
+		Policies: []tenant.FilePolicy{{Path: "certain.json", Document: []byte(`{"name":"certain","rules":{"models":{"allow":["9d3c5f0a-7b1e-4c2d-8a60-f1e2d3c4b5a6"]}}}`)}},
 	}}, w.clock)
 	check(t, err)
 	logger := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
