@@ -64,6 +64,7 @@ type evidenceDocument struct {
 	Decision          *policy.Decision      `json:"decision,omitempty"` // absent before it was kept
 	Basis             []credential.BasisRef `json:"basis,omitempty"`    // what it was judged by
 
+	Told         credential.Told      `json:"told"`                   // what the client alone said
 	SerialNumber string               `json:"serialNumber,omitempty"` // of the authenticator, hexadecimal
 	Firmware     *uint64              `json:"firmware,omitempty"`
 	Extensions   *webauthn.Extensions `json:"extensions,omitempty"` // outputs of the authenticator
@@ -88,6 +89,7 @@ func (in *invocation) printCredential(c *credential.Credential, e *credential.Ev
 			AttestationObject: base64.RawURLEncoding.EncodeToString(e.AttestationObject),
 			ClientDataJSON:    base64.RawURLEncoding.EncodeToString(e.ClientData),
 		}
+		doc.Evidence.Told = e.Told
 		doc.Evidence.SerialNumber, doc.Evidence.Firmware = fmt.Sprintf("%x", e.SerialNumber), e.Firmware
 		if e.Extensions.Len() > 0 {
 			doc.Evidence.Extensions = &e.Extensions

@@ -113,6 +113,8 @@ type Told struct {
 	Transports   []string `json:"transports,omitempty"`
 	Attachment   string   `json:"attachment,omitempty"`
 	Discoverable *bool    `json:"discoverable,omitempty"` // credProps; nil: it did not say
+	PRF          *bool    `json:"prf,omitempty"`          // the credential has pseudo-random functions; likewise
+	LargeBlob    *bool    `json:"largeBlob,omitempty"`    // the authenticator keeps a blob for it; likewise
 }
 
 // Limits of what people may call a credential.

@@ -219,7 +219,10 @@ func discoverable(made *webauthn.Registration, options *webauthn.CreationOptions
 
 // told is what of an answer is the client's word alone.
 func told(resp *webauthn.RegistrationResponse, made *judged) Told {
-	return Told{Transports: made.Transports, Attachment: string(resp.Attachment), Discoverable: made.Discoverable}
+	return Told{
+		Transports: made.Transports, Attachment: string(resp.Attachment), Discoverable: made.Discoverable,
+		PRF: made.Outputs.PRF, LargeBlob: made.Outputs.LargeBlobSupported,
+	}
 }
 
 func evidence(cer *Ceremony, made *judged, told Told, policy string, basis []BasisRef, now time.Time) *Evidence {

@@ -34,7 +34,7 @@ func newEvidence() *credential.Evidence {
 		AttestationObject: []byte{0xa3, 0}, ClientData: []byte("{}"), Options: json.RawMessage(`{"o":1}`), Judged: noon,
 		Format: "tpm", AttestationType: "attca", Trusted: true, Anchor: make([]byte, 32), Chain: [][32]byte{secret("leaf"), secret("root")},
 		Policy: "p1", Warnings: []string{"w"},
-		Told:  credential.Told{Transports: []string{"usb"}, Attachment: "platform", Discoverable: new(false)},
+		Told:  credential.Told{Transports: []string{"usb"}, Attachment: "platform", Discoverable: new(false), PRF: new(true), LargeBlob: new(false)},
 		Terms: credential.Terms{AAGUIDs: []string{"x"}, Trusted: true},
 		Decision: policy.Decision{
 			Allowed: true, Ceremony: policy.Registration, Time: noon, Metadata: &policy.MetadataSource{Source: "fido", Number: 7},
