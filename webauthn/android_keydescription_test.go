@@ -105,6 +105,21 @@ func TestKeyDescriptionNumbers(t *testing.T) {
 	}
 }
 
+// What has the number of the right type, but is of another class or form, is not of it.
+func TestKeyDescriptionClasses(t *testing.T) {
+	good := softDescription(t)
+	challenge := []byte{asn1.TagOctetString, 32}
+	if !bytes.Contains(good, challenge) {
+		t.Fatalf("no challenge in %x", good)
+	}
+	for _, tag := range []byte{0x44, 0x84, 0xc4, 0x24} { // the other classes, and one made of parts
+		spoilt := bytes.Replace(good, challenge, []byte{tag, 32}, 1)
+		if d, err := webauthn.ParseKeyDescription(spoilt); err == nil {
+			t.Errorf("tag %#x: accepted %+v", tag, d)
+		}
+	}
+}
+
 func FuzzKeyDescription(f *testing.F) {
 	f.Add(softDescription(f))
 	f.Add(vectorDescription(f))
