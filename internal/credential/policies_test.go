@@ -120,10 +120,14 @@ func TestPoliciesAtSignIn(t *testing.T) {
 	}{
 		{"nothing happened", sound, func(*lab) {}, false, ""},
 		{"the model was revoked", sound, func(d *lab) { d.knows("fido", nil, "REVOKED") }, true, ""},
-		{"the model was revoked, monitored", strings.Replace(sound, `"at"`, `"mode": "monitor", "at"`, 1),
-			func(d *lab) { d.knows("fido", nil, "REVOKED") }, false, "sound"},
-		{"the model was revoked, at registrations only", strings.Replace(sound, "sign-in", "registration", 1),
-			func(d *lab) { d.knows("fido", nil, "REVOKED") }, false, ""},
+		{
+			"the model was revoked, monitored", strings.Replace(sound, `"at"`, `"mode": "monitor", "at"`, 1),
+			func(d *lab) { d.knows("fido", nil, "REVOKED") }, false, "sound",
+		},
+		{
+			"the model was revoked, at registrations only", strings.Replace(sound, "sign-in", "registration", 1),
+			func(d *lab) { d.knows("fido", nil, "REVOKED") }, false, "",
+		},
 		{"years passed", sound, func(d *lab) { d.later(20 * 365 * 24 * 3600e9) }, false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
