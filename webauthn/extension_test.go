@@ -371,20 +371,3 @@ func TestSignals(t *testing.T) {
 		}
 	}
 }
-
-func FuzzRequestOptions(f *testing.F) {
-	f.Add([]byte(`{"challenge":"AAECAwQFBgcICQoLDA0ODw","rpId":"login.example.com","allowCredentials":[{"type":"public-key","id":"AAEC"}],
-		"extensions":{"appid":"https://login.example.com/app.json","prf":{"evalByCredential":{"AAEC":{"first":"AQ"}}},"largeBlob":{"write":"AQ"}}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		opts, err := webauthn.ParseRequestOptions(data)
-		if (err == nil) != (opts != nil) {
-			t.Fatalf("error %v came with %+v", err, opts)
-		}
-		if err != nil {
-			return
-		}
-		if err := opts.Check(); err != nil {
-			t.Errorf("accepted options do not pass their check: %v", err)
-		}
-	})
-}

@@ -15,6 +15,8 @@ func FuzzRequestOptions(f *testing.F) {
 	}
 	f.Add([]byte(good))
 	f.Add([]byte(`{"publicKey":` + good + `}`))
+	f.Add([]byte(`{"challenge":"AAECAwQFBgcICQoLDA0ODw","rpId":"login.example.com","allowCredentials":[{"type":"public-key","id":"AAEC"}],
+		"extensions":{"appid":"https://login.example.com/app.json","prf":{"evalByCredential":{"AAEC":{"first":"AQ"}}},"largeBlob":{"write":"AQ"}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		opts, err := webauthn.ParseRequestOptions(data)
 		if err != nil {
