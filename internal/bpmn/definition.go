@@ -33,6 +33,9 @@ type Definition struct {
 
 	// Diagram is where everything is drawn; nil if the file does not say.
 	Diagram *Diagram
+
+	// Warnings tell of what is read all right and probably not meant.
+	Warnings []*DefinitionError
 }
 
 // Element is a node of a process.
@@ -124,7 +127,10 @@ type Option struct{ Value, Label string }
 // Call is a call of another process.
 type Call struct {
 	Process string    // its id; the version in force when it is called is taken
-	In, Out []Mapping // nil: all variables
+	// In are the variables that the called process begins with, and Out those that come
+	// back. Nil means all variables, and empty none. A call with a mapping in one
+	// direction has an empty one in the other, not nil.
+	In, Out []Mapping
 }
 
 // Mapping copies a variable.

@@ -15,7 +15,8 @@ type State struct {
 }
 
 // Token is one place where a run stands: a task under way, or a branch that waits at a
-// join.
+// join. A branch that goes on gets a new token, so that what is heard of an old one late
+// or twice can be told from what is heard of the new.
 type Token struct {
 	ID      int64     `json:"id"`
 	Element string    `json:"element"`
@@ -25,10 +26,21 @@ type Token struct {
 
 // Ended says how a run ended.
 type Ended struct {
-	At      string `json:"at,omitempty"`      // end event; empty if it was cancelled
+	At      string `json:"at,omitempty"`      // end event, or element that failed; empty if it was cancelled
 	Error   string `json:"error,omitempty"`   // code of an error that nothing caught, or of an error end
 	Message string `json:"message,omitempty"` // for people
 }
+
+// The codes of errors that come out of the process itself. A boundary error at a task
+// catches the first of them, if it was the task's; the others end the run.
+const (
+	CodeExpression = "EXPRESSION" // an expression came to something that makes no sense
+	CodeNoFlow     = "NO_FLOW"    // no condition of an exclusive gateway holds, and it has no default
+	CodeLoop       = "LOOP"       // more than 10,000 elements were passed without anything happening
+	CodeStuck      = "STUCK"      // all branches wait at joins, for tokens that cannot come
+	// CodeCancelled is for CallEnded where the called process was cancelled.
+	CodeCancelled = "CANCELLED"
+)
 
 // Event is something that happened to a run, at a time: one of [Begin], [TaskDone],
 // [TaskFailed], [UserDone], [TimerFired], [MessageCame], [CallEnded] and [Cancel].
@@ -40,21 +52,27 @@ type Begin struct {
 	Variables map[string]json.RawMessage
 }
 
-// TaskDone says that a service task has done its work, and sets variables.
+// TaskDone says that a service task has done its work, and sets variables. Those that
+// its errorTypeField and errorMessageField name are cleared: a repeated task tells of its
+// last try.
 type TaskDone struct {
 	At      time.Time
 	Token   int64
 	Outputs map[string]json.RawMessage
 }
 
-// TaskFailed says that a service task ended with a BPMN error.
+// TaskFailed says that a service task ended with a BPMN error. Where the task has the
+// parameters errorTypeField and errorMessageField, the variables they name are set and
+// the task ends normally; else a boundary error catches it, or it ends the run.
 type TaskFailed struct {
 	At            time.Time
 	Token         int64
 	Code, Message string
 }
 
-// UserDone says that a person has completed a user task, and sets variables.
+// UserDone says that a person has completed a user task, and sets variables: those of
+// the form's fields that may be written. A form with a key is a page of the program, and
+// sets what it likes.
 type UserDone struct {
 	At     time.Time
 	Token  int64
@@ -75,7 +93,8 @@ type MessageCame struct {
 	Variables map[string]json.RawMessage
 }
 
-// CallEnded says that a called process has ended: well, if Error is empty.
+// CallEnded says that a called process has ended, with its variables: well, if Error is
+// empty. Where it was cancelled, Error is CodeCancelled.
 type CallEnded struct {
 	At             time.Time
 	Token          int64
@@ -141,7 +160,8 @@ type StartCall struct {
 
 // Withdraw says that whatever was begun for a token is over: its job, its user's task,
 // its timers, the message it awaits, the process it called. What still comes of it
-// comes to nothing.
+// comes to nothing. A token that was answered by TaskDone, TaskFailed, UserDone,
+// MessageCame or CallEnded is over without it, and its timers are with it.
 type Withdraw struct {
 	Token   int64
 	Element *Element
@@ -167,7 +187,7 @@ const (
 	MoveFailed      Move = "failed"
 )
 
-// Finish says that the run has ended.
+// Finish says that the run has ended. It is the last effect there is of a run.
 type Finish struct{ Ended Ended }
 
 func (DoTask) effect()    {}
