@@ -46,8 +46,12 @@ type Work struct {
 
 // Result is what came of work.
 type Result struct {
-	// Outputs are variables to set, by name.
+	// Outputs are variables to set, by name: once the work is over.
 	Outputs map[string]json.RawMessage
+	// Secrets are variables to set, too: links, codes. They are kept apart from the
+	// others and gone when the run has ended. Handlers are given them, and whoever a task
+	// is for sees them in its form; listings and the timeline never show them.
+	Secrets map[string]json.RawMessage
 	// Wait, if set, says that the work is not over: the outcome comes later.
 	Wait *Wait
 	// Note is for the timeline, in words that people understand; never a secret or link.
