@@ -77,6 +77,7 @@ func TestNobodyForThemselves(t *testing.T) {
 	for name, spoil := range map[string]func(*tenant.Authority){
 		"a name":             func(by *tenant.Authority) { by.Actor.ID = "Alice" },
 		"a local user":       func(by *tenant.Authority) { by.Actor.ID = "local:alice" },
+		"an operator":        func(by *tenant.Authority) { by.Actor.ID = "user:id-of-alice" },
 		"an id":              func(by *tenant.Authority) { by.Actor.ID = "id-of-alice" },
 		"a claimed operator": func(by *tenant.Authority) { by.Claimed = " alice " },
 	} {

@@ -274,7 +274,9 @@ func testTasks(t *testing.T, db *store.DB) {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
-	take := func(id, from, by string) error { return b.TakeTask(t.Context(), "acme", id, from, by, event("acme", "taken")) }
+	take := func(id, from, by string) error {
+		return b.TakeTask(t.Context(), "acme", id, from, by, event("acme", "taken"))
+	}
 	check(t, take("t2", "a", "a"))
 	wantError(t, take("t2", "b", "b"), process.ErrTaskTaken)
 	wantError(t, take("t2", "b", ""), process.ErrTaskTaken)
