@@ -19,12 +19,19 @@ const (
 	ScopeAuthenticate Scope = "fido.authenticate" // make request options and verify assertions
 	ScopeUsersWrite   Scope = "users.write"       // create, change, invite, erase users
 	ScopeAuditRead    Scope = "audit.read"        // read and export the audit trail
-	ScopeAdmin        Scope = "admin"             // everything, API clients and relying parties included
+
+	ScopeProcessRun    Scope = "process.run"    // start, list, cancel and mend identity processes
+	ScopeProcessDeploy Scope = "process.deploy" // deploy definitions of identity processes
+
+	ScopeAdmin Scope = "admin" // everything, API clients and relying parties included
 )
 
 // Scopes lists every scope, in the order they are documented.
 func Scopes() []Scope {
-	return []Scope{ScopeProvision, ScopeRead, ScopeManage, ScopeAuthenticate, ScopeUsersWrite, ScopeAuditRead, ScopeAdmin}
+	return []Scope{
+		ScopeProvision, ScopeRead, ScopeManage, ScopeAuthenticate, ScopeUsersWrite, ScopeAuditRead,
+		ScopeProcessRun, ScopeProcessDeploy, ScopeAdmin,
+	}
 }
 
 // Authority is who acts, for whom, through which door and with which rights. It is

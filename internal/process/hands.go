@@ -1,0 +1,113 @@
+package process
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// hands are how many jobs this node can do at a time, and which it is at.
+type hands struct {
+	mu     sync.Mutex
+	size   int
+	free   int
+	open   bool
+	ctx    context.Context // of the jobs
+	held   map[JobClaim]context.CancelFunc
+	wanted bool          // there was more to do than hands
+	freed  chan struct{} // told then when one is free
+	all    sync.WaitGroup
+}
+
+func newHands(n int) *hands {
+	if n == 0 {
+		n = defaultWorkers
+	}
+	return &hands{size: n, held: make(map[JobClaim]context.CancelFunc), freed: make(chan struct{}, 1)}
+}
+
+// begin opens: jobs may be taken, and are done under ctx.
+func (h *hands) begin(ctx context.Context) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ctx, h.free, h.open = ctx, h.size, true
+}
+
+// end takes no more jobs, and tells those who wait for their last.
+func (h *hands) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open = false
+}
+
+func (h *hands) isOpen() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open
+}
+
+// take takes a hand, if there is one.
+func (h *hands) take() bool { return h.takeUpTo(1) == 1 }
+
+// takeUpTo takes as many hands as there are, n at most. If there is none, freed tells of
+// the next.
+func (h *hands) takeUpTo(n int) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.open {
+		return 0
+	}
+	n = min(n, h.free)
+	h.free -= n
+	h.all.Add(n)
+	h.wanted = h.wanted || n == 0
+	return n
+}
+
+func (h *hands) give() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.free++
+	h.all.Done()
+	if h.wanted {
+		h.wanted = false
+		select {
+		case h.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// hold notes that a claim is being worked at, so that it is renewed, and returns the
+// work's context, which ends if the claim is lost.
+func (h *hands) hold(ctx context.Context, c JobClaim) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	h.mu.Lock()
+	h.held[c] = cancel
+	h.mu.Unlock()
+	return ctx, func() {
+		h.mu.Lock()
+		delete(h.held, c)
+		h.mu.Unlock()
+		cancel()
+	}
+}
+
+// claims returns what is being worked at.
+func (h *hands) claims() []JobClaim {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.held))
+}
+
+// lose ends the work at the claims that are not among those that were renewed.
+func (h *hands) lose(asked, renewed []JobClaim) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range asked {
+		if cancel := h.held[c]; cancel != nil && !slices.Contains(renewed, c) {
+			cancel()
+		}
+	}
+}

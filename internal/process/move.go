@@ -1,0 +1,226 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/bpmn"
+	"bestow.dev/internal/tenant"
+)
+
+// maxConflicts is how often a step is made again because another one came before it.
+const maxConflicts = 50
+
+// move is something that happened to a run, with what goes with it.
+type move struct {
+	// event makes what is given to the definition. Its error ends the attempt.
+	event func(at time.Time, r *Run) (bpmn.Event, error)
+
+	token    int64             // it is about; what was begun for it is over. Zero for none
+	by       *tenant.Authority // who brought it about; nil: the process itself
+	begin    *Beginning        // of a run that is new
+	spend    *JobClaim         // the job it comes from
+	calls    *JobClaim         // the call that a new run comes from
+	complete *Completion       // the task it comes from
+	secrets  map[string]json.RawMessage
+	entries  []Entry
+	events   []audit.Event
+
+	// spare says that the caller is free to do one of the jobs that come of it.
+	spare bool
+}
+
+// move applies m to a run, once, whatever else happens to the run meanwhile, and starts
+// what comes of it. Errors: process.run_ended; [ErrClaimLost]; process.busy.
+func (s *Service) move(ctx context.Context, run *Run, m *move) (*Run, error) {
+	run, _, err := s.moveOn(ctx, run, m)
+	return run, err
+}
+
+// moveOn is move, and returns the job that the caller is to do if it is free to do one.
+func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *Job, error) {
+	for range maxConflicts {
+		if run.Status != Running {
+			return nil, nil, ErrRunEnded
+		}
+		c, followUps, err := s.change(ctx, run, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		_, _, err = s.store.Apply(ctx, c)
+		if err == nil {
+			c.Run.Revision++
+			return c.Run, followUps.start(c.Run), nil
+		}
+		followUps.drop()
+		if !errors.Is(err, ErrStale) {
+			return nil, nil, err
+		}
+		if run, err = s.store.Run(ctx, run.Tenant, run.ID); err != nil {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, ErrBusy
+}
+
+// change makes the change that m means for a run as it was read. Nothing is stored yet.
+func (s *Service) change(ctx context.Context, run *Run, m *move) (*Change, *followUps, error) {
+	d, err := s.definition(ctx, run.Tenant, run.Definition, run.Version)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := s.clock()
+	event, err := m.event(now, run)
+	if err != nil {
+		return nil, nil, err
+	}
+	state, effects, err := step(d, run.State, event)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkVariables(state.Variables); err != nil {
+		return nil, nil, ErrStep.Saying("The process could not go on: its variables are too large.").Because(err)
+	}
+	next := *run
+	next.State, next.Updated, next.busy = state, now, false
+	c := &Change{
+		Run: &next, Begin: m.begin, Spend: m.spend, Calls: m.calls, Complete: m.complete, Secrets: m.secrets,
+		Entries: append([]Entry(nil), m.entries...), Events: append([]audit.Event(nil), m.events...),
+	}
+	if t, ok := run.token(m.token); ok && leavesMore(d.Elements[t.Element]) {
+		c.Clear = append(c.Clear, t.ID)
+	}
+	b := &builder{s: s, ctx: ctx, now: now, by: m.by, change: c, run: &next}
+	if m.begin != nil || m.calls != nil {
+		b.heard = append(b.heard, eventOf(&next, RunStarted, now))
+	}
+	if m.complete != nil {
+		e := eventOf(&next, TaskDone, now)
+		e.Task = m.complete.Task
+		b.heard = append(b.heard, e)
+	}
+	for _, e := range effects {
+		if err := b.add(e); err != nil {
+			return nil, nil, err
+		}
+	}
+	c.Also = s.tell(b.heard)
+	return c, s.claimOwn(c, m.spare), nil
+}
+
+// leavesMore reports whether there may be more under way for a token at an element than
+// the job or the task that its end comes from: timers, a called process.
+func leavesMore(e *bpmn.Element) bool { return len(e.Boundary) > 0 || e.Kind == bpmn.CallActivity }
+
+// step is the definition's, and survives it: a state that it cannot go on from is a fault,
+// and the run is where it was.
+func step(d *bpmn.Definition, s bpmn.State, e bpmn.Event) (next bpmn.State, effects []bpmn.Effect, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = ErrStep.Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	next, effects, err = d.Step(s, e)
+	if err != nil {
+		return s, nil, ErrStep.Because(err)
+	}
+	return next, effects, nil
+}
+
+// followUps are the jobs of a change that this node does at once: they are stored with
+// its claim, so that no other one looks at them.
+type followUps struct {
+	s    *Service
+	next *Job  // for the caller, who is free
+	jobs []Job // for others, who wait for a signal
+}
+
+// claimOwn claims what is due of the change's jobs, as far as this node has hands free.
+func (s *Service) claimOwn(c *Change, spare bool) *followUps {
+	f := &followUps{s: s}
+	for i := range c.Jobs {
+		j := &c.Jobs[i]
+		if j.Due.After(c.Run.Updated) {
+			continue
+		}
+		mine := spare && f.next == nil
+		if !mine && !s.hands.take() {
+			continue
+		}
+		j.Claim, j.ClaimedBy, j.Attempt, j.Due = 1, s.node, 1, j.Due.Add(lease)
+		if mine {
+			own := *j
+			f.next = &own
+			continue
+		}
+		f.jobs = append(f.jobs, *j)
+	}
+	return f
+}
+
+// start has the jobs done that others do, and returns the caller's.
+func (f *followUps) start(r *Run) *Job {
+	for _, j := range f.jobs {
+		go f.s.workOn(&j, r)
+	}
+	return f.next
+}
+
+// drop gives up the jobs, which were not stored.
+func (f *followUps) drop() {
+	for range f.jobs {
+		f.s.hands.give()
+	}
+}
+
+// settleTime is how long a caller waits for what a process does at once.
+const settleTime = 10 * time.Second
+
+// settled waits until nothing is done in a run that somebody waits for, and returns how
+// it stands then. What a caller has changed is stored already: whatever happens here, they
+// are told that it is.
+func (s *Service) settled(ctx context.Context, run *Run) (*Run, error) {
+	if !run.busy || !s.hands.isOpen() {
+		return view(run), nil
+	}
+	woken, cancel := s.wakeups.Wait(WakeRun + run.ID)
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, settleTime)
+	defer stop()
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	for {
+		busy, err := s.store.Busy(ctx, run.ID)
+		if err != nil {
+			s.complain(ctx, "whether a run is busy could not be read", err)
+			return view(run), nil
+		}
+		if !busy {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return view(run), nil
+		case <-woken:
+		case <-sweep.C:
+		}
+	}
+	now, err := s.store.Run(ctx, run.Tenant, run.ID)
+	if err != nil {
+		s.complain(ctx, "a run could not be read", err)
+		return view(run), nil
+	}
+	return view(now), nil
+}
+
+// view returns a run as it is shown: with no reference to a secret.
+func view(r *Run) *Run {
+	shown := *r
+	shown.State.Variables = cover(r.State.Variables)
+	return &shown
+}

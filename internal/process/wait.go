@@ -1,0 +1,49 @@
+package process
+
+import (
+	"context"
+	"time"
+)
+
+// maxWaitBytes bounds what a handler keeps in a wait.
+const maxWaitBytes = 64 << 10
+
+// wait puts the job away until something is heard of it.
+//
+// What there is to hear may have come between the work and this: so a new wait is looked
+// at once, without delay. What comes between a later look and its end is counted by the
+// store, and has the job looked at again.
+func (d *doing) wait(ctx context.Context, h Handler, result *Result) error {
+	w := result.Wait
+	if _, ok := h.(Waker); !ok {
+		return errNoWaker
+	}
+	if w.Key == "" && w.Look.IsZero() || len(w.Data) > maxWaitBytes {
+		return ErrStep.Saying("The task waits for nothing, or keeps too much for it. This is a fault of the program.")
+	}
+	now := d.s.clock()
+	p := &Postponement{
+		Claim: d.job.claim(), Tenant: d.job.Tenant, Run: d.job.Run, State: JobWaiting, Wait: w, At: now, Heard: d.job.News,
+		Due: w.Look.UTC().Truncate(time.Millisecond),
+	}
+	if w.Look.IsZero() {
+		p.Due = Never
+	}
+	if d.job.Wait == nil || d.job.Wait.Key != w.Key {
+		p.Due = now
+		p.Entries = []Entry{d.entry(EntryWaiting, result.Note)}
+	} else if result.Note != "" {
+		p.Entries = []Entry{d.entry(EntryNote, result.Note)}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	return d.s.store.PostponeJob(ctx, p)
+}
+
+// News says that something was heard of what waits under a key: the outcome is looked at
+// soon, by any node. It is a hint, and whoever waits has a time to look without it. In a
+// transaction it becomes lasting with it.
+func (s *Service) News(ctx context.Context, tenantName, key string) error {
+	_, err := s.store.News(ctx, tenantName, key, s.clock())
+	return err
+}

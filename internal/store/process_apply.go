@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"time"
+
+	"bestow.dev/internal/process"
+)
+
+// Apply implements [process.RunStore]. Rows of runs are held before those of their jobs
+// and tasks, here and everywhere, so that nobody waits in a circle.
+func (p processStore) Apply(ctx context.Context, c *process.Change) (before *process.Run, request [sha256.Size]byte, err error) {
+	err = p.db.write(ctx, func(ctx context.Context, q tx) error {
+		before = nil
+		var last int64
+		if c.Begin != nil {
+			var err error
+			if before, request, err = insertRun(ctx, q, c); err != nil || before != nil {
+				return err
+			}
+			last = int64(len(c.Entries))
+		} else {
+			var err error
+			if last, err = updateRun(ctx, q, c); err != nil {
+				return err
+			}
+		}
+		return p.applyRest(ctx, q, c, last)
+	})
+	return before, request, err
+}
+
+// insertRun stores a run that begins, or returns the one that began with its key.
+func insertRun(ctx context.Context, q tx, c *process.Change) (*process.Run, [sha256.Size]byte, error) {
+	const text = `INSERT INTO process_run (id, tenant, process, version, status, subject, starter_kind, starter_id, via, ref,
+		start_key, request, parent, parent_job, root, depth, state, revision, entries, created_ms, updated_ms, ended_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+		ON CONFLICT DO NOTHING`
+	r := c.Run
+	n, err := q.Exec(ctx, text, r.ID, r.Tenant, r.Definition, r.Version, r.Status, null(r.Subject), r.Starter.Kind, r.Starter.ID,
+		cleanText(r.Via), cleanText(r.Ref), null(c.Begin.Key), c.Begin.Request[:], r.Parent, r.ParentJob, r.Root, r.Depth, asJSON(r.State),
+		r.Revision+1, len(c.Entries), ms(r.Created), ms(r.Updated), ms(r.Ended))
+	if err != nil || n == 1 {
+		return nil, [sha256.Size]byte{}, err
+	}
+	if r.ParentJob != "" {
+		return nil, [sha256.Size]byte{}, process.ErrClaimLost // the call has been made
+	}
+	const same = `r.tenant = $1 AND r.starter_kind = $2 AND r.starter_id = $3 AND r.start_key = $4 AND r.start_key IS NOT NULL`
+	return readRun(ctx, q, same, r.Tenant, r.Starter.Kind, r.Starter.ID, c.Begin.Key)
+}
+
+// updateRun stores the next revision of a run and returns the number of its last entry.
+func updateRun(ctx context.Context, q tx, c *process.Change) (last int64, err error) {
+	const text = `UPDATE process_run SET status = $3, state = $4, revision = revision + 1, entries = entries + $5,
+		updated_ms = $6, ended_ms = $7 WHERE id = $1 AND revision = $2 AND status = 'running' RETURNING entries`
+	r := c.Run
+	err = q.QueryRow(ctx, text, r.ID, r.Revision, r.Status, asJSON(r.State), len(c.Entries), ms(r.Updated), ms(r.Ended)).Scan(&last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, process.ErrStale
+	}
+	return last, err
+}
+
+// applyRest writes what comes of a step beside the run itself.
+func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, last int64) error {
+	if err := takeCause(ctx, q, c); err != nil {
+		return err
+	}
+	if err := p.clearTokens(ctx, q, c); err != nil {
+		return err
+	}
+	for ref, value := range c.Secrets {
+		if _, err := q.Exec(ctx, `INSERT INTO process_secret (ref, run_id, value) VALUES ($1, $2, $3)`, ref, c.Run.Root, string(value)); err != nil {
+			return err
+		}
+	}
+	for i := range c.Jobs {
+		if err := insertJob(ctx, q, &c.Jobs[i]); err != nil {
+			return err
+		}
+		if c.Jobs[i].ClaimedBy == "" {
+			p.wakeJobs(ctx)
+		}
+	}
+	for i := range c.Tasks {
+		if err := insertTask(ctx, q, &c.Tasks[i]); err != nil {
+			return err
+		}
+	}
+	if err := insertEntries(ctx, q, c.Run.ID, last, c.Entries); err != nil {
+		return err
+	}
+	if c.Return != "" {
+		if err := p.comeBack(ctx, q, c.Return, c.Run.Updated); err != nil {
+			return err
+		}
+	}
+	if err := appendAudit(ctx, q, c.Events...); err != nil {
+		return err
+	}
+	p.wakeRun(ctx, c.Run.ID)
+	if c.Also != nil {
+		return c.Also(ctx)
+	}
+	return nil
+}
+
+// takeCause takes what a change comes from, so that nothing else comes of it.
+func takeCause(ctx context.Context, q tx, c *process.Change) error {
+	if c.Spend != nil {
+		if err := endJob(ctx, q, *c.Spend); err != nil {
+			return err
+		}
+	}
+	if c.Calls != nil {
+		const text = `UPDATE process_job SET state = 'waiting', due_ms = $3, claimed_by = '', attempt = 0 WHERE id = $1 AND claim = $2`
+		n, err := q.Exec(ctx, text, c.Calls.Job, c.Calls.Number, ms(process.Never))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return process.ErrClaimLost
+		}
+	}
+	if c.Complete != nil {
+		return completeTask(ctx, q, c.Complete)
+	}
+	return nil
+}
+
+// clearTokens ends what was begun for tokens that are no more.
+func (p processStore) clearTokens(ctx context.Context, q tx, c *process.Change) error {
+	if c.Begin != nil {
+		return nil // there is nothing yet
+	}
+	at := ms(c.Run.Updated)
+	if c.Run.Ended.IsZero() {
+		for _, token := range c.Clear {
+			if err := p.clearToken(ctx, q, c.Run.ID, at, token); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := p.clearToken(ctx, q, c.Run.ID, at, everyToken); err != nil {
+		return err
+	}
+	if c.Run.Parent == "" {
+		_, err := q.Exec(ctx, `DELETE FROM process_secret WHERE run_id = $1`, c.Run.Root)
+		return err
+	}
+	return nil
+}
+
+// everyToken stands for all tokens of a run: none has this number.
+const everyToken = 0
+
+func (p processStore) clearToken(ctx context.Context, q tx, run string, at, token int64) error {
+	// A call under way stays, to be stopped.
+	const end = `DELETE FROM process_job WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND kind <> 'stop'
+		AND NOT (kind = 'call' AND state = 'waiting')`
+	if _, err := q.Exec(ctx, end, run, token); err != nil {
+		return err
+	}
+	const stop = `UPDATE process_job SET kind = 'stop', state = 'ready', sync = FALSE, due_ms = $3, claim = claim + 1, claimed_by = '', attempt = 0
+		WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND kind = 'call'`
+	n, err := q.Exec(ctx, stop, run, token, at)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		p.wakeJobs(ctx)
+	}
+	const withdraw = `UPDATE process_task SET state = 'withdrawn', ended_ms = $3
+		WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND state = 'open'`
+	_, err = q.Exec(ctx, withdraw, run, token, at)
+	return err
+}
+
+// comeBack has the caller of a process that has ended hear of it.
+func (p processStore) comeBack(ctx context.Context, q tx, job string, at time.Time) error {
+	p.wakeJobs(ctx)
+	_, err := q.Exec(ctx, `UPDATE process_job SET kind = 'return', state = 'ready', due_ms = $2, claim = claim + 1, claimed_by = '', attempt = 0
+		WHERE id = $1 AND kind = 'call'`, job, ms(at))
+	return err
+}

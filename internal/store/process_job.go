@@ -1,0 +1,223 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"bestow.dev/internal/process"
+)
+
+const jobColumns = `id, tenant, run_id, token, element, kind, state, sync, due_ms, claim, claimed_by, attempt, params, wait, news, fault, created_ms`
+
+func jobDest(j *process.Job) []any {
+	return []any{
+		&j.ID, &j.Tenant, &j.Run, &j.Token, &j.Element, &j.Kind, &j.State, &j.Sync, scanMS(&j.Due), &j.Claim, &j.ClaimedBy, &j.Attempt,
+		scanJSON(&j.Params), scanJSON(&j.Wait), &j.News, &j.Fault, scanMS(&j.Created),
+	}
+}
+
+func scanJob(rows *sql.Rows) (j process.Job, err error) { return j, rows.Scan(jobDest(&j)...) }
+
+func insertJob(ctx context.Context, q tx, j *process.Job) error {
+	const text = `INSERT INTO process_job (` + jobColumns + `, wait_key)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', 0, '', $14, '')`
+	_, err := q.Exec(ctx, text, j.ID, j.Tenant, j.Run, j.Token, j.Element, j.Kind, j.State, j.Sync, ms(j.Due), j.Claim, j.ClaimedBy,
+		j.Attempt, string(j.Params), ms(j.Created))
+	return err
+}
+
+// endJob removes a claimed job.
+func endJob(ctx context.Context, q tx, c process.JobClaim) error {
+	n, err := q.Exec(ctx, `DELETE FROM process_job WHERE id = $1 AND claim = $2`, c.Job, c.Number)
+	if err == nil && n == 0 {
+		return process.ErrClaimLost
+	}
+	return err
+}
+
+// EndJob implements [process.JobStore].
+func (p processStore) EndJob(ctx context.Context, c process.JobClaim) error {
+	return p.db.write(ctx, func(ctx context.Context, q tx) error { return endJob(ctx, q, c) })
+}
+
+// ClaimJobs implements [process.JobStore].
+func (p processStore) ClaimJobs(ctx context.Context, query process.JobQuery) ([]process.Job, error) {
+	text := `UPDATE process_job SET claim = claim + 1, claimed_by = $4, due_ms = $2, attempt = attempt + 1
+		WHERE due_ms <= $1 AND id IN (SELECT j.id FROM process_job j WHERE j.due_ms <= $1
+			ORDER BY j.due_ms, j.id LIMIT $3` + p.skipLocked() + `)
+		RETURNING ` + jobColumns
+	var jobs []process.Job
+	err := p.db.write(ctx, func(ctx context.Context, q tx) error {
+		rows, err := q.Query(ctx, text, ms(query.At), ms(query.At.Add(query.Lease)), query.Limit, query.Node)
+		jobs, err = collect(rows, err, scanJob)
+		return err
+	})
+	return jobs, err
+}
+
+// RenewJobs implements [process.JobStore].
+func (p processStore) RenewJobs(ctx context.Context, claims []process.JobClaim, until time.Time) ([]process.JobClaim, error) {
+	var renewed []process.JobClaim
+	err := p.db.write(ctx, func(ctx context.Context, q tx) error {
+		renewed = nil
+		for _, c := range claims {
+			n, err := q.Exec(ctx, `UPDATE process_job SET due_ms = $3 WHERE id = $1 AND claim = $2 AND claimed_by <> ''`, c.Job, c.Number, ms(until))
+			if err != nil {
+				return err
+			}
+			if n == 1 {
+				renewed = append(renewed, c)
+			}
+		}
+		return nil
+	})
+	return renewed, err
+}
+
+// NextJob implements [process.JobStore].
+func (p processStore) NextJob(ctx context.Context) (time.Time, error) {
+	var at time.Time
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, `SELECT MIN(due_ms) FROM process_job`).Scan(scanMS(&at))
+	})
+	return at, err
+}
+
+// PostponeJob implements [process.JobStore].
+func (p processStore) PostponeJob(ctx context.Context, d *process.Postponement) error {
+	return p.db.write(ctx, func(ctx context.Context, q tx) error {
+		if err := addEntries(ctx, q, d.Run, d.Entries); err != nil {
+			return err
+		}
+		wait, key := "", ""
+		if d.Wait != nil {
+			text, err := json.Marshal(d.Wait)
+			if err != nil {
+				return err
+			}
+			wait, key = string(text), d.Wait.Key
+		}
+		const text = `UPDATE process_job SET state = $3, attempt = $4, fault = $5, claimed_by = '',
+			due_ms = CASE WHEN news <> $6 AND wait_key <> '' THEN CAST($7 AS BIGINT) ELSE CAST($8 AS BIGINT) END,
+			wait = CASE WHEN $9 = '' THEN wait ELSE $9 END, wait_key = CASE WHEN $9 = '' THEN wait_key ELSE $10 END
+			WHERE id = $1 AND claim = $2 RETURNING due_ms`
+		var due int64
+		err := q.QueryRow(ctx, text, d.Claim.Job, d.Claim.Number, d.State, d.Attempt, cleanText(d.Fault), d.Heard, ms(d.At), ms(d.Due),
+			wait, key).Scan(&due)
+		if errors.Is(err, sql.ErrNoRows) {
+			return process.ErrClaimLost
+		}
+		if err != nil {
+			return err
+		}
+		if due < ms(process.Never) {
+			p.wakeJobs(ctx)
+		}
+		p.wakeRun(ctx, d.Run)
+		if err := appendAudit(ctx, q, d.Events...); err != nil {
+			return err
+		}
+		if d.Also != nil {
+			return d.Also(ctx)
+		}
+		return nil
+	})
+}
+
+// addEntries adds to the timeline of a run that does not change itself.
+func addEntries(ctx context.Context, q tx, run string, entries []process.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var last int64
+	err := q.QueryRow(ctx, `UPDATE process_run SET entries = entries + $2 WHERE id = $1 RETURNING entries`, run, len(entries)).Scan(&last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return process.ErrClaimLost // the run is gone, and its jobs with it
+	}
+	if err != nil {
+		return err
+	}
+	return insertEntries(ctx, q, run, last, entries)
+}
+
+// ReviveJob implements [process.JobStore].
+func (p processStore) ReviveJob(ctx context.Context, r *process.Revival) error {
+	return p.db.write(ctx, func(ctx context.Context, q tx) error {
+		if err := addEntries(ctx, q, r.Run, r.Entries); errors.Is(err, process.ErrClaimLost) {
+			return process.ErrNoIncident
+		} else if err != nil {
+			return err
+		}
+		const text = `UPDATE process_job SET state = 'ready', due_ms = $3, attempt = 0, claim = claim + 1
+			WHERE id = $1 AND tenant = $2 AND state = 'incident'`
+		n, err := q.Exec(ctx, text, r.Job, r.Tenant, ms(r.At))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return process.ErrNoIncident
+		}
+		p.wakeJobs(ctx)
+		return appendAudit(ctx, q, r.Events...)
+	})
+}
+
+// Job implements [process.JobStore].
+func (p processStore) Job(ctx context.Context, tenant, id string) (*process.Job, error) {
+	j := new(process.Job)
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, `SELECT `+jobColumns+` FROM process_job WHERE tenant = $1 AND id = $2`, tenant, id).Scan(jobDest(j)...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, process.ErrJobUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// Jobs implements [process.JobStore].
+func (p processStore) Jobs(ctx context.Context, tenant, run string) ([]process.Job, error) {
+	var jobs []process.Job
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		rows, err := q.Query(ctx, `SELECT `+jobColumns+` FROM process_job WHERE tenant = $1 AND run_id = $2 ORDER BY created_ms, id`, tenant, run)
+		jobs, err = collect(rows, err, scanJob)
+		return err
+	})
+	return jobs, err
+}
+
+// News implements [process.JobStore].
+func (p processStore) News(ctx context.Context, tenant, key string, at time.Time) (int, error) {
+	var n int64
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, `SELECT count(*) FROM process_job WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`, tenant, key).Scan(&n)
+	})
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	err = p.db.write(ctx, func(ctx context.Context, q tx) (err error) {
+		// One that is being looked at keeps its claim, and is looked at again after it.
+		n, err = q.Exec(ctx, `UPDATE process_job SET news = news + 1,
+			due_ms = CASE WHEN state = 'waiting' AND claimed_by = '' THEN CAST($3 AS BIGINT) ELSE due_ms END
+			WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`, tenant, key, ms(at))
+		if n > 0 {
+			p.wakeJobs(ctx)
+		}
+		return err
+	})
+	return int(n), err
+}
+
+// Busy implements [process.JobStore].
+func (p processStore) Busy(ctx context.Context, run string) (bool, error) {
+	var busy bool
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM process_job WHERE run_id = $1 AND sync AND state = 'ready')`, run).Scan(&busy)
+	})
+	return busy, err
+}

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bestow.dev/internal/process"
+)
+
+const runColumns = `r.id, r.tenant, r.process, r.version, r.status, r.subject, r.starter_kind, r.starter_id, r.via, r.ref,
+	r.parent, r.parent_job, r.root, r.depth, r.revision, r.created_ms, r.updated_ms, r.ended_ms,
+	(SELECT count(*) FROM process_job j WHERE j.run_id = r.id AND j.state = 'incident')`
+
+func runDest(r *process.Run) []any {
+	return []any{
+		&r.ID, &r.Tenant, &r.Definition, &r.Version, &r.Status, scanNull(&r.Subject), &r.Starter.Kind, &r.Starter.ID, &r.Via, &r.Ref,
+		&r.Parent, &r.ParentJob, &r.Root, &r.Depth, &r.Revision, scanMS(&r.Created), scanMS(&r.Updated), scanMS(&r.Ended),
+		&r.Incidents,
+	}
+}
+
+// Run implements [process.RunStore].
+func (p processStore) Run(ctx context.Context, tenant, id string) (*process.Run, error) {
+	var r *process.Run
+	err := p.db.read(ctx, func(ctx context.Context, q tx) (err error) {
+		r, _, err = readRun(ctx, q, `r.tenant = $1 AND r.id = $2`, tenant, id)
+		return err
+	})
+	return r, err
+}
+
+// CalledRun implements [process.RunStore].
+func (p processStore) CalledRun(ctx context.Context, tenant, job string) (*process.Run, error) {
+	var r *process.Run
+	err := p.db.read(ctx, func(ctx context.Context, q tx) (err error) {
+		r, _, err = readRun(ctx, q, `r.tenant = $1 AND r.parent_job = $2 AND r.parent_job <> ''`, tenant, job)
+		if errors.Is(err, process.ErrRunUnknown) {
+			r, err = nil, nil
+		}
+		return err
+	})
+	return r, err
+}
+
+func readRun(ctx context.Context, q tx, where string, args ...any) (*process.Run, [sha256.Size]byte, error) {
+	r := new(process.Run)
+	var request [sha256.Size]byte
+	err := q.QueryRow(ctx, `SELECT `+runColumns+`, r.state, r.request FROM process_run r WHERE `+where, args...).
+		Scan(append(runDest(r), scanJSON(&r.State), scanHash(&request))...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, request, process.ErrRunUnknown
+	}
+	if err != nil {
+		return nil, request, err
+	}
+	return r, request, nil
+}
+
+// Runs implements [process.RunStore].
+func (p processStore) Runs(ctx context.Context, query process.RunQuery) ([]process.Run, error) {
+	text, args := selectRuns(query)
+	var runs []process.Run
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		rows, err := q.Query(ctx, text, args...)
+		runs, err = collect(rows, err, func(rows *sql.Rows) (r process.Run, err error) { return r, rows.Scan(runDest(&r)...) })
+		return err
+	})
+	return runs, err
+}
+
+// selectRuns composes the statement from the parts that query asks for; each part is in
+// or out, so the number of texts is bounded.
+func selectRuns(query process.RunQuery) (text string, args []any) {
+	w := &conditions{}
+	w.and("r.tenant = ?", query.Tenant)
+	if query.Definition != "" {
+		w.and("r.process = ?", query.Definition)
+	}
+	if query.Status != "" {
+		w.and("r.status = ?", query.Status)
+	}
+	if query.Subject != "" {
+		w.and("r.subject = ?", query.Subject)
+	}
+	if query.Incidents {
+		w.and("EXISTS (SELECT 1 FROM process_job i WHERE i.run_id = r.id AND i.state = 'incident')")
+	}
+	if query.BeforeID != "" {
+		w.and("(r.created_ms < ? OR (r.created_ms = ? AND r.id < ?))", ms(query.BeforeTime), ms(query.BeforeTime), query.BeforeID)
+	}
+	return w.text(`SELECT `+runColumns+` FROM process_run r WHERE `, ` ORDER BY r.created_ms DESC, r.id DESC LIMIT ?`, query.Limit), w.args
+}
+
+// conditions are what a statement's rows have to meet, all of it.
+type conditions struct {
+	parts []string
+	args  []any
+}
+
+// and adds a condition with a ? for each argument.
+func (c *conditions) and(condition string, args ...any) {
+	c.parts = append(c.parts, c.number(condition, args))
+}
+
+func (c *conditions) number(text string, args []any) string {
+	for _, arg := range args {
+		c.args = append(c.args, arg)
+		text = strings.Replace(text, "?", fmt.Sprintf("$%d", len(c.args)), 1)
+	}
+	return text
+}
+
+// text returns the statement that begins and ends as given, with the end's arguments.
+func (c *conditions) text(begin, end string, args ...any) string {
+	return begin + strings.Join(c.parts, " AND ") + c.number(end, args)
+}
+
+// Timeline implements [process.RunStore].
+func (p processStore) Timeline(ctx context.Context, tenant, run string, after int64, limit int) ([]process.Entry, error) {
+	const text = `SELECT t.seq, t.at_ms, t.kind, t.element, t.token, t.flow, t.text, t.attempt, t.actor
+		FROM process_timeline t JOIN process_run r ON r.id = t.run_id
+		WHERE r.tenant = $1 AND t.run_id = $2 AND t.seq > $3 ORDER BY t.seq LIMIT $4`
+	var entries []process.Entry
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		rows, err := q.Query(ctx, text, tenant, run, after, limit)
+		entries, err = collect(rows, err, func(rows *sql.Rows) (e process.Entry, err error) {
+			return e, rows.Scan(&e.Seq, scanMS(&e.At), &e.Kind, &e.Element, &e.Token, &e.Flow, &e.Text, &e.Attempt, &e.Actor)
+		})
+		return err
+	})
+	return entries, err
+}
+
+// entriesAtOnce is how many entries one statement inserts: most steps have no more, and
+// the number of texts is bounded.
+const entriesAtOnce = 8
+
+// entryTexts insert one entry, two, and so on.
+var entryTexts = func() (texts [entriesAtOnce]string) {
+	text := `INSERT INTO process_timeline (run_id, seq, at_ms, kind, element, token, flow, text, attempt, actor) VALUES `
+	for i := range texts {
+		if i > 0 {
+			text += ", "
+		}
+		n := 10 * i
+		text += fmt.Sprintf("($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8, n+9, n+10)
+		texts[i] = text
+	}
+	return texts
+}()
+
+// insertEntries adds entries to a timeline, the last of which has the given number.
+func insertEntries(ctx context.Context, q tx, run string, last int64, entries []process.Entry) error {
+	seq := last - int64(len(entries))
+	for chunk := range slices.Chunk(entries, entriesAtOnce) {
+		var args []any
+		for _, e := range chunk {
+			seq++
+			args = append(args, run, seq, ms(e.At), e.Kind, e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt, cleanText(e.Actor))
+		}
+		if _, err := q.Exec(ctx, entryTexts[len(chunk)-1], args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Secrets implements [process.RunStore].
+func (p processStore) Secrets(ctx context.Context, root string) (map[string]json.RawMessage, error) {
+	secrets := make(map[string]json.RawMessage)
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		clear(secrets)
+		rows, err := q.Query(ctx, `SELECT ref, value FROM process_secret WHERE run_id = $1`, root)
+		_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+			var ref, value string
+			err := rows.Scan(&ref, &value)
+			secrets[ref] = json.RawMessage(value)
+			return struct{}{}, err
+		})
+		return err
+	})
+	return secrets, err
+}
+
+// PurgeRuns implements [process.RunStore].
+func (p processStore) PurgeRuns(ctx context.Context, before time.Time, limit int) (int, error) {
+	const text = `DELETE FROM process_run WHERE id IN (SELECT r.id FROM process_run r
+		WHERE r.ended_ms > 0 AND r.ended_ms < $1
+		AND NOT EXISTS (SELECT 1 FROM process_job j WHERE j.id = r.parent_job)
+		AND NOT EXISTS (SELECT 1 FROM process_job s WHERE s.run_id = r.id)
+		AND NOT EXISTS (SELECT 1 FROM process_run c WHERE c.root = r.id AND c.ended_ms = 0)
+		ORDER BY r.ended_ms LIMIT $2)`
+	var n int64
+	err := p.db.write(ctx, func(ctx context.Context, q tx) (err error) {
+		n, err = q.Exec(ctx, text, ms(before), limit)
+		return err
+	})
+	return int(n), err
+}
