@@ -49,7 +49,7 @@ func (d *draft) strangers(payload string) string {
 // an entry of two bytes is an entry all the same, and a member that it does not know is
 // kept.
 func TestLimitsOfThePayload(t *testing.T) {
-	const length, times = 250 << 10, 4
+	const length, times = 100 << 10, 4
 	good := newDraft()
 	signed := func(put func(string) []byte) func(string) []byte {
 		return func(value string) []byte {
