@@ -31,25 +31,18 @@ func Limit(n int) uint64 { return Factor*uint64(n) + Constant }
 // prints which of them took longest. The caller's test must not run beside others.
 func Check(t *testing.T, inputs []Input, read func(data []byte)) {
 	t.Helper()
-	CheckTimes(t, 1, inputs, read)
-}
-
-// CheckTimes is [Check] for a reader that may allocate so many times the limit, which its
-// caller has a reason for.
-func CheckTimes(t *testing.T, times uint64, inputs []Input, read func(data []byte)) {
-	t.Helper()
 	var slowest, hungriest Input
 	var longest time.Duration
 	var most float64
 	for _, in := range inputs {
 		bytes, took := Cost(func() { read(in.Data) })
-		if bytes > times*Limit(len(in.Data)) {
-			t.Errorf("%s: %d bytes of input cost %d bytes of memory, more than %d", in.Name, len(in.Data), bytes, times*Limit(len(in.Data)))
+		if bytes > Limit(len(in.Data)) {
+			t.Errorf("%s: %d bytes of input cost %d bytes of memory, more than %d", in.Name, len(in.Data), bytes, Limit(len(in.Data)))
 		}
 		if took > longest {
 			slowest, longest = in, took
 		}
-		if share := float64(bytes) / float64(times*Limit(len(in.Data))); share > most {
+		if share := float64(bytes) / float64(Limit(len(in.Data))); share > most {
 			hungriest, most = in, share
 		}
 	}
