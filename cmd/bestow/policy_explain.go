@@ -158,7 +158,10 @@ func (d *reverifiedDocument) table(w io.Writer) {
 
 // words say what is known of the model.
 func (m *explainedModel) words() string {
-	if m.Source == "" {
+	switch {
+	case m.AAGUID == webauthn.AAGUID{}.String():
+		return "the credential names no model"
+	case m.Source == "":
 		return "does not know the model"
 	}
 	list := m.Source

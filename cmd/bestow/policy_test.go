@@ -209,7 +209,7 @@ func TestPolicyPreviewAndExplain(t *testing.T) {
 	s.want(exitDone, "", "policy", "attach", "certain", "--rp", site)
 	s.want(exitDone, "2 of them without this policy too", "policy", "preview", s.policy("easy", "enforce", `{"userVerification":"required"}`), "--rp", site)
 	got := s.want(exitDone, "refused by certain: rules.models.allow", "policy", "explain", id)
-	for _, says := range []string{"by everything as it is now", "POLICY", "WANTED", noModel, "does not know the model"} {
+	for _, says := range []string{"by everything as it is now", "POLICY", "WANTED", noModel, "the credential names no model"} {
 		if !strings.Contains(got.stdout, says) {
 			t.Errorf("the explanation lacks %q: %s", says, got.stdout)
 		}
