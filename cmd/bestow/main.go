@@ -47,6 +47,7 @@ type program struct {
 	Relay      relayCmd      `cmd:"" help:"Try out a message relay: send, poll, listen."`
 	Audit      auditCmd      `cmd:"" help:"The audit trail: list, export, verify."`
 	Verify     verifyCmd     `cmd:"" help:"Judge recorded WebAuthn ceremonies: would they be accepted, and if not, why."`
+	Process    processCmd    `cmd:"" help:"Identity processes: deploy, start, list, show, mend."`
 	Metadata   metadataCmd   `cmd:"" help:"Metadata of authenticator models: status, fetch, list, show, check."`
 	Ceremony   ceremonyCmd   `cmd:"" help:"For tests: open a recorded ceremony again, on test data."`
 	Backup     backupCmd     `cmd:"" help:"Write a backup while the server runs."`
