@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"bestow.dev/internal/credential"
@@ -128,7 +129,8 @@ type menuItem struct {
 func (o *Operator) menu() (items []menuItem) {
 	for _, e := range o.console.menu {
 		if o.Role.Valid() && (e.scope == "" || o.May(e.scope)) {
-			items = append(items, menuItem{e.label.In(o.Language), e.path, e.path == o.path})
+			below := e.path != Root && strings.HasPrefix(o.path, e.path+"/")
+			items = append(items, menuItem{e.label.In(o.Language), e.path, e.path == o.path || below})
 		}
 	}
 	return items

@@ -76,7 +76,7 @@ var texts = page.Texts{
 	"credential.trusted":     {EN: "trusted", DE: "vertrauenswürdig"},
 	"credential.untrusted":   {EN: "not trusted", DE: "nicht vertrauenswürdig"},
 	"credential.policies":    {EN: "Policies", DE: "Richtlinien"},
-	"credential.no_policy":   {EN: "judged by none", DE: "von keiner beurteilt"},
+	"credential.no_policy":   {EN: "no decision was kept", DE: "keine Entscheidung aufbewahrt"},
 	"credential.warnings":    {EN: "Let pass", DE: "Durchgelassen"},
 	"credential.registered":  {EN: "Registered", DE: "Registriert"},
 	"credential.by":          {EN: "%s by %s", DE: "%s durch %s"},
