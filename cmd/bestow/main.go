@@ -44,6 +44,7 @@ type program struct {
 	Credential credentialCmd `cmd:"" help:"Credentials: list, rename, suspend, delete, reverify."`
 	Policy     policyCmd     `cmd:"" help:"Authenticator policies: put, attach, preview, explain."`
 	Client     clientCmd     `cmd:"" help:"API clients and their secrets."`
+	Operator   operatorCmd   `cmd:"" help:"Who may sign in to the console, and as what."`
 	Relay      relayCmd      `cmd:"" help:"Try out a message relay: send, poll, listen."`
 	Audit      auditCmd      `cmd:"" help:"The audit trail: list, export, verify."`
 	Verify     verifyCmd     `cmd:"" help:"Judge recorded WebAuthn ceremonies: would they be accepted, and if not, why."`

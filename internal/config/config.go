@@ -30,6 +30,7 @@ type Config struct {
 	Log            Log            `koanf:"log"`
 	Metadata       []Metadata     `koanf:"metadata"`
 	Tenants        []Tenant       `koanf:"tenants"`
+	Console        Console        `koanf:"console"`
 	Fronts         Fronts         `koanf:"fronts"`
 
 	// TestData marks a database that is made as test data. Only the command line says
@@ -127,6 +128,13 @@ type Client struct {
 	RelyingParties []string       `koanf:"relying-parties"` // empty: all of the tenant
 
 	Keys []string `koanf:"-"` // what Key and KeyFile hold
+}
+
+// Console says where operators sign in. Both empty: at the first relying party that has
+// the public URL's origin among its own.
+type Console struct {
+	Tenant       string `koanf:"tenant"`        // empty: the only one there is
+	RelyingParty string `koanf:"relying-party"` // empty: the tenant's first with that origin
 }
 
 // Fronts are the doors that are open.

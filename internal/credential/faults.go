@@ -59,6 +59,12 @@ var (
 	ErrSessionPurpose    = fault.New(fault.Denied, "session.purpose", "This session does not allow that.")
 	ErrSessionRegistered = fault.New(fault.Conflict, "session.registered", "This session has registered its credential already.")
 
+	ErrRole              = fault.New(fault.Invalid, "operator.role", "A role is administrator, enroller or auditor.")
+	ErrNoRole            = fault.New(fault.Denied, "operator.none", "You are not an operator here.")
+	ErrOperatorUnknown   = fault.New(fault.NotFound, "operator.unknown", "This user is not an operator.")
+	ErrOperatorAbove     = fault.New(fault.Denied, "operator.above", "This user is an operator who may do more than you. Only somebody with the same rights may change their account or credentials.")
+	ErrLastAdministrator = fault.New(fault.Conflict, "operator.last", "This is the last administrator. Make somebody else one first.")
+
 	ErrAddressLimited = fault.New(fault.Limited, "address.limited", "Too many wrong tries. Wait a minute.")
 	ErrCursor         = fault.New(fault.Invalid, "query.cursor", "This cursor is not one of ours.")
 	ErrLimit          = fault.New(fault.Invalid, "query.limit", "A page has 1 to 1000 entries.")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"bestow.dev/internal/tenant"
@@ -52,8 +53,9 @@ type BegunRegistration struct {
 //
 // A client or operator needs fido.provision for the relying party, and may not be
 // the user; a browser session must be one that was opened to enrol. Errors:
-// user.required, user.unknown, user.locked; registration.self; policy.wider,
-// registration.conditional; credential.limit; ceremony.limit, ceremony.request_exists; session.unknown,
+// user.required, user.unknown, user.locked; registration.self, operator.above;
+// policy.wider, registration.conditional; credential.limit; ceremony.limit,
+// ceremony.request_exists; session.unknown,
 // session.purpose, session.registered, and invitation.additional_needed where the user
 // got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
@@ -134,7 +136,7 @@ func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 	if a.User.IsLocked() {
 		return ErrUserLocked
 	}
-	if err := refuseOwn(by, &a.User); err != nil {
+	if err := errors.Join(refuseOwn(by, &a.User), refuseAbove(by, &a.User)); err != nil {
 		return err
 	}
 	if most := p.source.MaxCredentialsPerUser; most > 0 && len(a.Credentials) >= most {

@@ -58,7 +58,8 @@ type JudgedRegistration struct {
 // anyone else it is unknown. A refusal of the answer spends the ceremony, so that a
 // challenge cannot be tried twice. Errors: response.missing, credential.name;
 // ceremony.unknown, ceremony.used, ceremony.expired, ceremony.user, user.unknown,
-// ceremony.request, user.locked and registration.self, which change nothing;
+// ceremony.request, user.locked, registration.self and operator.above, which change
+// nothing;
 // webauthn.* and policy.refused for an answer that was refused, which closes the
 // ceremony as failed.
 func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
@@ -86,7 +87,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, s.unlessUnknown(ctx, by, in.User, err)
 	}
-	if err := refuseOwn(by, pending.User); err != nil {
+	if err := errors.Join(refuseOwn(by, pending.User), refuseAbove(by, pending.User)); err != nil {
 		return nil, err
 	}
 

@@ -18,6 +18,7 @@ import (
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/enrol"
+	"bestow.dev/internal/page"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
@@ -105,6 +106,7 @@ func newWorldFor(t testing.TB, rp string) *world {
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
 	mux := http.NewServeMux()
+	page.Mount(mux)
 	check(t, enrol.Mount(mux, enrol.Config{Credentials: w.svc, Directory: dir, Tenant: "acme", RelyingParty: rp}))
 	w.server = httptest.NewTLSServer(web.Handler(mux, web.Options{Log: logger}))
 	t.Cleanup(w.server.Close)
