@@ -213,7 +213,7 @@ func TestUser(t *testing.T) {
 	list, err := w.svc.Credentials(t.Context(), w.root, credential.CredentialQuery{User: credential.ByID(u.ID)})
 	check(t, err)
 	path := "/console/users/" + string(u.ID)
-	b.get(path).is(t, http.StatusOK).says(t, "Ms carol", "Key of carol", "packed, self", "not trusted", "operator:local:root", "bestow.metadata: passed", "never", string(list.Credentials[0].ID))
+	b.get(path).is(t, http.StatusOK).says(t, "Ms carol", "Key of carol", "packed, self", "not trusted", "Operator local:root", "bestow.metadata: passed", "never", string(list.Credentials[0].ID))
 	_, err = w.svc.Suspend(t.Context(), w.root, credential.Ref{ID: list.Credentials[0].ID}, "lost on a train")
 	check(t, err)
 	_, err = w.svc.LockUser(t.Context(), w.root, credential.ByID(u.ID))
