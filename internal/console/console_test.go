@@ -27,10 +27,7 @@ func TestWholeWay(t *testing.T) {
 	b.get("/console/signin?to=%2Fconsole%2Fusers%3Fsearch%3Da").is(t, http.StatusOK).says(t, `data-to="/console/users?search=a"`, "Sign in with a passkey")
 	b.get("/console/session").is(t, http.StatusNoContent)
 	r := b.signIn(key, alice, origin).is(t, http.StatusNoContent)
-	var set []*http.Cookie
-	for _, c := range (&http.Response{Header: r.header}).Cookies() {
-		set = append(set, c)
-	}
+	set := (&http.Response{Header: r.header}).Cookies()
 	if len(set) != 1 || set[0].Name != cookie || !set[0].Secure || !set[0].HttpOnly || set[0].SameSite != http.SameSiteStrictMode || set[0].Path != "/" || set[0].Domain != "" || set[0].MaxAge != 8*60*60 {
 		t.Fatalf("cookies: %v", set)
 	}
