@@ -21,16 +21,21 @@ const eventsOnPage = 50
 // eventRow is an event as people read it: with the names of users that there still are.
 type eventRow struct {
 	audit.Event
-	ActorKind string
-	Actor     person // who acted; its ID is empty unless that is a user
-	User      person // whom it is about; zero for nobody, or for who acted
-	Refused   bool
-	Details   []detail
+	Who     actor
+	About   person // zero for nobody, or for who acted
+	Refused bool
+	Details []detail
+}
+
+// actor is a party that acted.
+type actor struct {
+	Kind string // one of package audit's, or "visitor" for a browser that is nobody's yet
+	person
 }
 
 type person struct {
 	ID   string // of a user; empty: no page to lead to
-	Name string
+	Name string // empty for a user who is gone
 }
 
 type detail struct{ Name, Value string }
@@ -93,20 +98,14 @@ func (c *Console) rows(ctx context.Context, by tenant.Authority, events []audit.
 	known := names{c, by, map[string]string{}}
 	var rows []eventRow
 	for _, e := range events {
-		row := eventRow{Event: e, ActorKind: string(e.Actor.Kind), Actor: person{Name: e.Actor.ID}, Refused: e.Outcome != audit.OK}
-		id, isUser := strings.CutPrefix(e.Actor.ID, tenant.UserPrefix)
-		if isUser || e.Actor.Kind == audit.User {
-			row.Actor.ID = id
+		row := eventRow{Event: e, Refused: e.Outcome != audit.OK}
+		var err error
+		if row.Who, err = known.actor(ctx, e.Actor); err != nil {
+			return nil, err
 		}
-		if about := cmp.Or(e.User, e.OnBehalfOf); about != row.Actor.ID {
-			row.User.ID = about
-		}
-		for _, p := range []*person{&row.Actor, &row.User} {
-			if p.ID == "" {
-				continue
-			}
-			var err error
-			if p.Name, err = known.of(ctx, p.ID); err != nil {
+		if about := cmp.Or(e.User, e.OnBehalfOf); about != "" && about != row.Who.ID {
+			row.About.ID = about
+			if row.About.Name, err = known.of(ctx, about); err != nil {
 				return nil, err
 			}
 		}
@@ -123,6 +122,19 @@ type names struct {
 	console *Console
 	by      tenant.Authority
 	found   map[string]string
+}
+
+// actor returns a as people read it.
+func (n names) actor(ctx context.Context, a audit.Actor) (actor, error) {
+	id, isUser := strings.CutPrefix(a.ID, tenant.UserPrefix)
+	switch {
+	case a.Kind == audit.User && id == "":
+		return actor{Kind: "visitor"}, nil
+	case a.Kind != audit.User && !isUser:
+		return actor{string(a.Kind), person{Name: a.ID}}, nil
+	}
+	name, err := n.of(ctx, id)
+	return actor{string(a.Kind), person{id, name}}, err
 }
 
 // of returns a user's name, empty for one who is gone.

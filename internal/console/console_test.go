@@ -27,10 +27,7 @@ func TestWholeWay(t *testing.T) {
 	b.get("/console/signin?to=%2Fconsole%2Fusers%3Fsearch%3Da").is(t, http.StatusOK).says(t, `data-to="/console/users?search=a"`, "Sign in with a passkey")
 	b.get("/console/session").is(t, http.StatusNoContent)
 	r := b.signIn(key, alice, origin).is(t, http.StatusNoContent)
-	var set []*http.Cookie
-	for _, c := range (&http.Response{Header: r.header}).Cookies() {
-		set = append(set, c)
-	}
+	set := (&http.Response{Header: r.header}).Cookies()
 	if len(set) != 1 || set[0].Name != cookie || !set[0].Secure || !set[0].HttpOnly || set[0].SameSite != http.SameSiteStrictMode || set[0].Path != "/" || set[0].Domain != "" || set[0].MaxAge != 8*60*60 {
 		t.Fatalf("cookies: %v", set)
 	}
@@ -213,7 +210,7 @@ func TestUser(t *testing.T) {
 	list, err := w.svc.Credentials(t.Context(), w.root, credential.CredentialQuery{User: credential.ByID(u.ID)})
 	check(t, err)
 	path := "/console/users/" + string(u.ID)
-	b.get(path).is(t, http.StatusOK).says(t, "Ms carol", "Key of carol", "packed, self", "not trusted", "operator:local:root", "bestow.metadata: passed", "never", string(list.Credentials[0].ID))
+	b.get(path).is(t, http.StatusOK).says(t, "Ms carol", "Key of carol", "packed, self", "not trusted", "Operator local:root", "bestow.metadata: passed", "never", string(list.Credentials[0].ID))
 	_, err = w.svc.Suspend(t.Context(), w.root, credential.Ref{ID: list.Credentials[0].ID}, "lost on a train")
 	check(t, err)
 	_, err = w.svc.LockUser(t.Context(), w.root, credential.ByID(u.ID))

@@ -79,7 +79,6 @@ var texts = page.Texts{
 	"credential.no_policy":   {EN: "no decision was kept", DE: "keine Entscheidung aufbewahrt"},
 	"credential.warnings":    {EN: "Let pass", DE: "Durchgelassen"},
 	"credential.registered":  {EN: "Registered", DE: "Registriert"},
-	"credential.by":          {EN: "%s by %s", DE: "%s durch %s"},
 	"credential.used":        {EN: "Last used", DE: "Zuletzt benutzt"},
 	"credential.never":       {EN: "never", DE: "nie"},
 	"credential.reason":      {EN: "Reason", DE: "Grund"},
@@ -112,6 +111,7 @@ var texts = page.Texts{
 	"actor.operator": {EN: "Operator", DE: "Operator"},
 	"actor.user":     {EN: "User", DE: "Benutzer"},
 	"actor.device":   {EN: "Device", DE: "Gerät"},
+	"actor.visitor":  {EN: "Somebody not signed in", DE: "Jemand ohne Anmeldung"},
 	"actor.system":   {EN: "Bestow", DE: "Bestow"},
 
 	"operators.menu":     {EN: "Operators", DE: "Operatoren"},

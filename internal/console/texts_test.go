@@ -65,7 +65,7 @@ func TestTexts(t *testing.T) {
 	for _, outcome := range []policy.Outcome{policy.Passed, policy.Refused, policy.WouldRefuse, policy.NotJudged} {
 		asked("outcome." + string(outcome))
 	}
-	for _, kind := range []string{"client", "operator", "user", "device", "system"} {
+	for _, kind := range []string{"client", "operator", "user", "visitor", "device", "system"} {
 		asked("actor." + kind)
 	}
 	for _, state := range []string{"active", "suspended"} {

@@ -3,7 +3,9 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
+	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/policy"
 )
@@ -45,7 +47,8 @@ type userPage struct {
 // credentialCard is a credential with what was found when it was registered.
 type credentialCard struct {
 	credential.Credential
-	Registered policy.Decision // zero where nothing was judged by policies, or it was not kept
+	By         actor           // who registered it
+	Registered policy.Decision // zero for what was judged before it was kept
 }
 
 // user shows a user and their credentials.
@@ -59,12 +62,18 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, o *Operator) erro
 		return err
 	}
 	p := userPage{User: u, More: list.Next != ""}
+	known := names{c, o.By, map[string]string{string(u.ID): u.Name}}
 	for _, k := range list.Credentials {
 		evidence, err := c.Credentials.Evidence(r.Context(), o.By, credential.Ref{ID: k.ID})
 		if err != nil {
 			return err
 		}
-		p.Credentials = append(p.Credentials, credentialCard{k, evidence.Decision})
+		kind, id, _ := strings.Cut(k.ProvisionedBy, ":")
+		by, err := known.actor(r.Context(), audit.Actor{Kind: audit.ActorKind(kind), ID: id})
+		if err != nil {
+			return err
+		}
+		p.Credentials = append(p.Credentials, credentialCard{k, by, evidence.Decision})
 	}
 	return o.Show(w, View{Pages: pages, Name: "user.html", Title: "user.title", Data: p})
 }
