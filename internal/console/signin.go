@@ -43,8 +43,9 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 // pathBack returns to if it is a page of the console, and the first page otherwise: a
 // link must not have the sign-in page lead somewhere else.
 func pathBack(to string) string {
+	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' } // browsers would mend these
 	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(to, "\\\x00\r\n\t") {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || strings.ContainsFunc(to, odd) {
 		return Root
 	}
 	if u.Path != path.Clean(u.Path) || u.Path != Root && !strings.HasPrefix(u.Path, Root+"/") || u.Path == Root+"/signin" {
