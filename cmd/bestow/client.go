@@ -52,7 +52,7 @@ type clientCreateCmd struct {
 	scope
 	ID     string         `arg:"" optional:"" help:"What the client calls itself." default:"admin"`
 	Name   string         `help:"Name that people see." placeholder:"TEXT"`
-	Scopes []tenant.Scope `help:"What it may do: fido.provision, fido.read, fido.manage, fido.authenticate, users.write, audit.read, admin." name:"scope" required:"" placeholder:"SCOPE"`
+	Scopes []tenant.Scope `help:"What it may do: fido.provision, fido.read, fido.manage, fido.authenticate, users.write, audit.read, process.run, process.deploy, admin." name:"scope" required:"" placeholder:"SCOPE"`
 	RP     []string       `help:"Only for these relying parties." name:"rp" placeholder:"ID"`
 }
 

@@ -126,7 +126,7 @@ type Option struct{ Value, Label string }
 
 // Call is a call of another process.
 type Call struct {
-	Process string    // its id; the version in force when it is called is taken
+	Process string // its id; the version in force when it is called is taken
 	// In are the variables that the called process begins with, and Out those that come
 	// back. Nil means all variables, and empty none. A call with a mapping in one
 	// direction has an empty one in the other, not nil.

@@ -68,7 +68,7 @@ func (r *run) ask(t Token, e *Element) (Effect, error) {
 		if err != nil {
 			return nil, fmt.Errorf("field %s: %w", f.Name, err)
 		}
-		defaults[f.Name] = v
+		defaults[f.Name] = f.typed(v)
 	}
 	return AskUser{Token: t.ID, Element: e, Assignee: assignee, Defaults: defaults}, nil
 }

@@ -31,6 +31,8 @@ var rooms = map[string][]string{
 	"internal/plugout":    {"cose", "internal/strictjson", "internal/strictcbor"},
 	"internal/verify":     {"cose", "webauthn", "internal/strictjson"}, // recorded cases, judged by the server's own functions
 
+	"internal/bpmn": {"internal/strictjson"}, // processes, read and stepped through
+
 	// First floor: the domain.
 	"internal/policy": {"cose", "webauthn", "metadata", "internal/strictjson", "internal/fault"}, // pure: documents and evidence in, decisions out
 	"internal/audit":  {"internal/fault"},
@@ -45,11 +47,14 @@ var rooms = map[string][]string{
 		"metadata", "webauthn", "internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
 	},
 	"internal/mds/mdstest": {}, // a metadata service for tests
+	"internal/process":     {"internal/bpmn", "internal/tenant", "internal/fault", "internal/audit"},
+	// Service tasks that need nothing but the process itself.
+	"internal/process/builtin": {"internal/process", "internal/bpmn"},
 
 	// Side wing.
 	"internal/store": {
 		"cose", "webauthn", "internal/plugout", "internal/policy", "internal/audit", "internal/tenant", "internal/credential",
-		"internal/relay", "internal/mds", "internal/fault",
+		"internal/relay", "internal/mds", "internal/process", "internal/fault",
 	},
 	"internal/store/...": {"anything"}, // the contract of the store and its tests
 	"internal/outbound":  {"internal/relay", "internal/mds", "internal/credential", "internal/tenant", "internal/fault"},
@@ -154,7 +159,7 @@ func TestProtocolsArePure(t *testing.T) {
 	forbidden := []string{"net/http", "database/sql", "log", "log/slog", "os"}
 	for name := range rooms {
 		switch name {
-		case "cose", "webauthn", "metadata", "ctap", "ctap/softkey", "internal/plugout", "internal/verify", "internal/policy", "internal/strictjson", "internal/strictcbor":
+		case "cose", "webauthn", "metadata", "ctap", "ctap/softkey", "internal/plugout", "internal/verify", "internal/policy", "internal/bpmn", "internal/strictjson", "internal/strictcbor":
 		default:
 			continue
 		}

@@ -63,7 +63,7 @@ func (s *Service) Deploy(ctx context.Context, by tenant.Authority, in Deploy) (*
 	if err := by.Require(tenant.ScopeProcessDeploy, ""); err != nil {
 		return nil, err
 	}
-	d, err := bpmn.Parse(in.XML)
+	d, err := s.parse(in.XML)
 	if err != nil {
 		return nil, ErrDefinition.Saying("%s", err.Error()).Because(err)
 	}

@@ -92,8 +92,8 @@ func (s *Service) change(ctx context.Context, run *Run, m *move) (*Change, *foll
 		Run: &next, Begin: m.begin, Spend: m.spend, Calls: m.calls, Complete: m.complete, Secrets: m.secrets,
 		Entries: append([]Entry(nil), m.entries...), Events: append([]audit.Event(nil), m.events...),
 	}
-	if m.token != 0 {
-		c.Clear = append(c.Clear, m.token)
+	if t, ok := run.token(m.token); ok && leavesMore(d.Elements[t.Element]) {
+		c.Clear = append(c.Clear, t.ID)
 	}
 	b := &builder{s: s, ctx: ctx, now: now, by: m.by, change: c, run: &next}
 	if m.begin != nil || m.calls != nil {
@@ -112,6 +112,10 @@ func (s *Service) change(ctx context.Context, run *Run, m *move) (*Change, *foll
 	c.Also = s.tell(b.heard)
 	return c, s.claimOwn(c, m.spare), nil
 }
+
+// leavesMore reports whether there may be more under way for a token at an element than
+// the job or the task that its end comes from: timers, a called process.
+func leavesMore(e *bpmn.Element) bool { return len(e.Boundary) > 0 || e.Kind == bpmn.CallActivity }
 
 // step is the definition's, and survives it: a state that it cannot go on from is a fault,
 // and the run is where it was.

@@ -80,7 +80,9 @@ type Service struct {
 	log      *slog.Logger
 	now      func() time.Time
 
-	node  string // names this node among those that do jobs
+	parse func([]byte) (*bpmn.Definition, error)
+	grace time.Duration // for work under way, once the service is to stop
+	node  string        // names this node among those that do jobs
 	hands *hands
 
 	mu     sync.Mutex
@@ -104,7 +106,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, people: c.People, wakeups: c.Wakeups, handlers: maps.Clone(c.Handlers),
 		role: c.HasRole, listener: c.Listener, keep: c.Keep, log: c.Log, now: c.Now,
-		node: rand.Text(), hands: newHands(c.Workers), parsed: make(map[versionKey]*bpmn.Definition),
+		parse: bpmn.Parse, grace: graceTime, node: rand.Text(), hands: newHands(c.Workers), parsed: make(map[versionKey]*bpmn.Definition),
 	}
 	if s.keep == 0 {
 		s.keep = defaultKeep
@@ -142,7 +144,7 @@ func (s *Service) definition(ctx context.Context, tenantName, key string, versio
 	if err != nil {
 		return nil, err
 	}
-	d, err = bpmn.Parse(v.XML)
+	d, err = s.parse(v.XML)
 	if err != nil {
 		// It was good when it was deployed: this program is older, or stricter.
 		return nil, ErrStep.Because(err)

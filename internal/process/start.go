@@ -53,7 +53,9 @@ func (s *Service) Start(ctx context.Context, by tenant.Authority, in Start) (*Ru
 	}
 	run := s.newRun(by, v, in.Subject)
 	run, err = s.begin(ctx, run, &move{
-		event:   func(at time.Time, _ *Run) (bpmn.Event, error) { return bpmn.Begin{At: at, Variables: in.Variables}, nil },
+		event: func(at time.Time, _ *Run) (bpmn.Event, error) {
+			return bpmn.Begin{At: at, Variables: in.Variables}, nil
+		},
 		begin:   &Beginning{Key: in.Key, Request: in.hash()},
 		entries: []Entry{{At: run.Created, Kind: EntryStarted, Actor: by.Actor.String()}},
 		events:  []audit.Event{runEvent(by, run.Created, "process.started", run)},

@@ -201,8 +201,10 @@ func (s *Service) CompleteTask(ctx context.Context, by tenant.Authority, id stri
 	}
 	now := s.clock()
 	run, err = s.move(ctx, run, &move{
-		token:    t.Token,
-		event:    func(at time.Time, _ *Run) (bpmn.Event, error) { return bpmn.UserDone{At: at, Token: t.Token, Values: values}, nil },
+		token: t.Token,
+		event: func(at time.Time, _ *Run) (bpmn.Event, error) {
+			return bpmn.UserDone{At: at, Token: t.Token, Values: values}, nil
+		},
 		complete: &Completion{Task: t.ID, By: by.Actor.String(), At: now},
 		entries:  []Entry{{At: now, Kind: EntryTaskDone, Element: t.Element, Token: t.Token, Actor: by.Actor.String()}},
 		events:   []audit.Event{taskEvent(by, now, "process.task_completed", t)},

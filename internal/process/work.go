@@ -42,7 +42,7 @@ func (s *Service) Run(ctx context.Context) error {
 	all.Go(func() { s.keepPurging(ctx) })
 	<-ctx.Done()
 	s.hands.end()
-	grace := time.AfterFunc(graceTime, cut)
+	grace := time.AfterFunc(s.grace, cut)
 	s.hands.all.Wait()
 	grace.Stop()
 	cut()

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"bestow.dev/internal/audit"
+	"bestow.dev/internal/credential"
 	"bestow.dev/internal/process"
 )
 
@@ -132,4 +133,31 @@ func (p processStore) definitions(ctx context.Context, where string, args ...any
 		return err
 	})
 	return all, err
+}
+
+// people is a database as the users that processes know.
+type people struct{ db *DB }
+
+// People returns the users as processes know them.
+func (db *DB) People() process.People { return people{db} }
+
+// PersonByID implements [process.People].
+func (p people) PersonByID(ctx context.Context, tenant, id string) (process.Person, bool, error) {
+	return p.person(ctx, tenant, credential.UserRef{ID: credential.UserID(id)})
+}
+
+// PersonByName implements [process.People].
+func (p people) PersonByName(ctx context.Context, tenant, name string) (process.Person, bool, error) {
+	return p.person(ctx, tenant, credential.UserRef{Name: cleanText(name)})
+}
+
+func (p people) person(ctx context.Context, tenant string, ref credential.UserRef) (process.Person, bool, error) {
+	u, err := p.db.User(ctx, tenant, ref)
+	if errors.Is(err, credential.ErrUserUnknown) {
+		return process.Person{}, false, nil
+	}
+	if err != nil {
+		return process.Person{}, false, err
+	}
+	return process.Person{ID: string(u.ID), Name: u.Name}, true, nil
 }

@@ -140,13 +140,13 @@ func (p processStore) clearTokens(ctx context.Context, q tx, c *process.Change) 
 	at := ms(c.Run.Updated)
 	if c.Run.Ended.IsZero() {
 		for _, token := range c.Clear {
-			if err := p.clearRows(ctx, q, ` AND token = $3`, c.Run.ID, at, token); err != nil {
+			if err := p.clearToken(ctx, q, c.Run.ID, at, token); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := p.clearRows(ctx, q, ``, c.Run.ID, at); err != nil {
+	if err := p.clearToken(ctx, q, c.Run.ID, at, everyToken); err != nil {
 		return err
 	}
 	if c.Run.Parent == "" {
@@ -156,26 +156,28 @@ func (p processStore) clearTokens(ctx context.Context, q tx, c *process.Change) 
 	return nil
 }
 
-func (p processStore) clearRows(ctx context.Context, q tx, which string, args ...any) error {
-	withoutTime := append([]any{args[0]}, args[2:]...)
-	whichFirst := ``
-	if which != `` {
-		whichFirst = ` AND token = $2`
-	}
-	_, err := q.Exec(ctx, `DELETE FROM process_job WHERE run_id = $1 AND kind <> 'stop' AND NOT (kind = 'call' AND state = 'waiting')`+whichFirst, withoutTime...)
-	if err != nil {
+// everyToken stands for all tokens of a run: none has this number.
+const everyToken = 0
+
+func (p processStore) clearToken(ctx context.Context, q tx, run string, at, token int64) error {
+	// A call under way stays, to be stopped.
+	const end = `DELETE FROM process_job WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND kind <> 'stop'
+		AND NOT (kind = 'call' AND state = 'waiting')`
+	if _, err := q.Exec(ctx, end, run, token); err != nil {
 		return err
 	}
-	// What is left are calls under way.
-	n, err := q.Exec(ctx, `UPDATE process_job SET kind = 'stop', state = 'ready', sync = FALSE, due_ms = $2, claim = claim + 1, claimed_by = '', attempt = 0
-		WHERE run_id = $1 AND kind = 'call'`+which, args...)
+	const stop = `UPDATE process_job SET kind = 'stop', state = 'ready', sync = FALSE, due_ms = $3, claim = claim + 1, claimed_by = '', attempt = 0
+		WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND kind = 'call'`
+	n, err := q.Exec(ctx, stop, run, token, at)
 	if err != nil {
 		return err
 	}
 	if n > 0 {
 		p.wakeJobs(ctx)
 	}
-	_, err = q.Exec(ctx, `UPDATE process_task SET state = 'withdrawn', ended_ms = $2 WHERE run_id = $1 AND state = 'open'`+which, args...)
+	const withdraw = `UPDATE process_task SET state = 'withdrawn', ended_ms = $3
+		WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND state = 'open'`
+	_, err = q.Exec(ctx, withdraw, run, token, at)
 	return err
 }
 
@@ -186,4 +188,3 @@ func (p processStore) comeBack(ctx context.Context, q tx, job string, at time.Ti
 		WHERE id = $1 AND kind = 'call'`, job, ms(at))
 	return err
 }
-

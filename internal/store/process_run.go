@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,14 +138,34 @@ func (p processStore) Timeline(ctx context.Context, tenant, run string, after in
 	return entries, err
 }
 
+// entriesAtOnce is how many entries one statement inserts: most steps have no more, and
+// the number of texts is bounded.
+const entriesAtOnce = 8
+
+// entryTexts insert one entry, two, and so on.
+var entryTexts = func() (texts [entriesAtOnce]string) {
+	text := `INSERT INTO process_timeline (run_id, seq, at_ms, kind, element, token, flow, text, attempt, actor) VALUES `
+	for i := range texts {
+		if i > 0 {
+			text += ", "
+		}
+		n := 10 * i
+		text += fmt.Sprintf("($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8, n+9, n+10)
+		texts[i] = text
+	}
+	return texts
+}()
+
+// insertEntries adds entries to a timeline, the last of which has the given number.
 func insertEntries(ctx context.Context, q tx, run string, last int64, entries []process.Entry) error {
-	const text = `INSERT INTO process_timeline (run_id, seq, at_ms, kind, element, token, flow, text, attempt, actor)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	seq := last - int64(len(entries))
-	for i := range entries {
-		e := &entries[i]
-		seq++
-		if _, err := q.Exec(ctx, text, run, seq, ms(e.At), e.Kind, e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt, cleanText(e.Actor)); err != nil {
+	for chunk := range slices.Chunk(entries, entriesAtOnce) {
+		var args []any
+		for _, e := range chunk {
+			seq++
+			args = append(args, run, seq, ms(e.At), e.Kind, e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt, cleanText(e.Actor))
+		}
+		if _, err := q.Exec(ctx, entryTexts[len(chunk)-1], args...); err != nil {
 			return err
 		}
 	}

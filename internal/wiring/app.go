@@ -24,6 +24,8 @@ import (
 	"bestow.dev/internal/mds"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/plugout"
+	"bestow.dev/internal/process"
+	"bestow.dev/internal/process/builtin"
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/tenant"
@@ -36,6 +38,7 @@ type App struct {
 	Directory   *tenant.Directory
 	Credentials *credential.Service
 	Relay       *relay.Service
+	Processes   *process.Service
 	Metadata    *mds.Service
 	TestData    bool         // the database was made with --test-data
 	Trust       *trust.Lists // attestation roots and TPM manufacturers in force
@@ -98,6 +101,11 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	}
 	if err := a.openRelay(o.URL); err != nil {
 		return nil, badConfiguration(err)
+	}
+	if a.Processes, err = process.New(process.Config{
+		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: builtin.Handlers(), Log: o.Log,
+	}); err != nil {
+		return nil, err
 	}
 	return a, nil
 }

@@ -143,7 +143,7 @@ func (s *Server) endLongPolls(next http.Handler) http.Handler {
 }
 
 // background runs what works beside the doors: the relay's deadlines and callbacks, the
-// checks of metadata, and the removal of what is over.
+// checks of metadata, the jobs of processes, and the removal of what is over.
 func (s *Server) background(ctx context.Context) {
 	s.work.Go(func() {
 		if err := s.Relay.Run(ctx); err != nil && ctx.Err() == nil {
@@ -151,6 +151,7 @@ func (s *Server) background(ctx context.Context) {
 		}
 	})
 	s.work.Go(func() { s.Metadata.Run(ctx) })
+	s.work.Go(func() { s.Processes.Run(ctx) }) // ends with ctx alone
 	s.work.Go(func() {
 		tick := time.NewTicker(purgeEvery)
 		defer tick.Stop()

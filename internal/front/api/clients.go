@@ -64,7 +64,7 @@ type newClient struct {
 	Body struct {
 		ID             string   `json:"id" minLength:"1" maxLength:"64" doc:"A-Z a-z 0-9 . _ @ - ; it never changes"`
 		Name           string   `json:"name,omitempty" doc:"The id if left out"`
-		Scopes         []string `json:"scopes" nullable:"false" minItems:"1" enum:"fido.provision,fido.read,fido.manage,fido.authenticate,users.write,audit.read,admin"`
+		Scopes         []string `json:"scopes" nullable:"false" minItems:"1" enum:"fido.provision,fido.read,fido.manage,fido.authenticate,users.write,audit.read,process.run,process.deploy,admin"`
 		RelyingParties []string `json:"relyingParties,omitempty" nullable:"false" doc:"Those its scopes hold for; all if left out"`
 	}
 }

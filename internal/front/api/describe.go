@@ -44,7 +44,11 @@ var scopeMeanings = map[tenant.Scope]string{
 	tenant.ScopeAuthenticate: "Make request options and verify assertions",
 	tenant.ScopeUsersWrite:   "Create, change, invite and erase users",
 	tenant.ScopeAuditRead:    "Read the audit trail",
-	tenant.ScopeAdmin:        "Everything, API clients and relying parties included",
+
+	tenant.ScopeProcessRun:    "Start, list, cancel and mend identity processes",
+	tenant.ScopeProcessDeploy: "Deploy definitions of identity processes",
+
+	tenant.ScopeAdmin: "Everything, API clients and relying parties included",
 }
 
 func securitySchemes() map[string]*huma.SecurityScheme {

@@ -36,6 +36,7 @@ var contract = []struct {
 	{"credential", credentialTests},
 	{"relay", relayTests},
 	{"metadata", metadataTests},
+	{"process", processTests},
 }
 
 // Run checks every promise on the engine that open opens.

@@ -1,0 +1,457 @@
+package storetest
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/process"
+	"bestow.dev/internal/store"
+)
+
+func testClaimJobs(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	b.begin(newRun("r1"), func(c *process.Change) {
+		early, late := newJob("early", "r1", process.WorkJob), newJob("late", "r1", process.WorkJob)
+		early.Due, late.Due = noon.Add(-time.Minute), noon.Add(time.Minute)
+		owned := newJob("owned", "r1", process.WorkJob)
+		owned.Claim, owned.ClaimedBy, owned.Attempt, owned.Due = 1, "me", 1, noon.Add(30*time.Second)
+		c.Jobs = []process.Job{late, newJob("now", "r1", process.WorkJob), early, owned}
+	})
+	next := func(want time.Time) {
+		t.Helper()
+		if got, err := b.NextJob(t.Context()); err != nil || !got.Equal(want) {
+			t.Errorf("the next job is at %v (%v), want %v", got, err, want)
+		}
+	}
+	next(noon.Add(-time.Minute))
+	jobs, err := b.ClaimJobs(t.Context(), process.JobQuery{At: noon, Lease: 20 * time.Second, Node: "n1", Limit: 1})
+	check(t, err)
+	if len(jobs) != 1 || jobs[0].ID != "early" || jobs[0].Claim != 1 || jobs[0].Attempt != 1 || jobs[0].ClaimedBy != "n1" || !jobs[0].Due.Equal(noon.Add(20*time.Second)) {
+		t.Fatalf("claimed %+v, want the earliest", jobs)
+	}
+	early := jobs[0]
+	if got := b.claim(noon); len(got) != 1 || got["now"].ID == "" {
+		t.Errorf("claimed %+v, want what is due", got)
+	}
+	next(noon.Add(20 * time.Second))
+
+	// A claim that is renewed holds; one that ran out is another's.
+	claims := []process.JobClaim{*claimOf(early), {Job: "owned", Number: 1}, {Job: "now", Number: 7}, {Job: "gone", Number: 1}}
+	renewed, err := b.RenewJobs(t.Context(), claims, noon.Add(time.Hour))
+	check(t, err)
+	wantEqual(t, renewed, claims[:2])
+	got := b.claim(noon.Add(time.Minute))
+	if len(got) != 2 || got["now"].Claim != 2 || got["now"].Attempt != 2 || got["late"].Claim != 1 {
+		t.Errorf("claimed %+v, want the one whose claim ran out and the late one", got)
+	}
+	wantError(t, b.EndJob(t.Context(), process.JobClaim{Job: "now", Number: 1}), process.ErrClaimLost)
+	check(t, b.EndJob(t.Context(), *claimOf(got["now"])))
+	check(t, b.EndJob(t.Context(), *claimOf(early)))
+	b.wantJobs("r1", "late work ready", "owned work ready")
+}
+
+// testClaimRace: no job is claimed twice, whoever asks at the same time.
+func testClaimRace(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	const jobs, nodes = 50, 5
+	b.begin(newRun("r1"), func(c *process.Change) {
+		for i := range jobs {
+			c.Jobs = append(c.Jobs, newJob(fmt.Sprint("j", i), "r1", process.WorkJob))
+		}
+	})
+	var (
+		mu      sync.Mutex
+		claimed = make(map[string]int)
+		all     sync.WaitGroup
+	)
+	for n := range nodes {
+		all.Go(func() {
+			for range jobs {
+				got, err := b.ClaimJobs(t.Context(), process.JobQuery{At: noon, Lease: time.Minute, Node: fmt.Sprint("n", n), Limit: 3})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				for _, j := range got {
+					claimed[j.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if len(claimed) != jobs {
+		t.Errorf("%d jobs were claimed, want %d", len(claimed), jobs)
+	}
+	for id, n := range claimed {
+		if n != 1 {
+			t.Errorf("%s was claimed %d times", id, n)
+		}
+	}
+}
+
+// putOff postpones a claimed job of r1, as change makes it.
+func (b *bureau) putOff(j process.Job, change func(p *process.Postponement)) error {
+	b.t.Helper()
+	p := &process.Postponement{
+		Claim: *claimOf(j), Tenant: "acme", Run: j.Run, State: process.JobDelayed, Due: noon.Add(time.Hour), At: noon.Add(time.Second),
+		Attempt: j.Attempt, Heard: j.News, Fault: "no\x00",
+	}
+	change(p)
+	return b.PostponeJob(b.t.Context(), p)
+}
+
+func testPostpone(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	b.begin(newRun("r1"), func(c *process.Change) { c.Jobs = []process.Job{newJob("j1", "r1", process.WorkJob)} })
+	job := b.claim(noon)["j1"]
+	lost := job
+	lost.Claim++
+	err := b.putOff(lost, func(p *process.Postponement) {
+		p.Entries, p.Events = []process.Entry{{At: noon, Kind: process.EntryFault}}, []audit.Event{event("acme", "lost")}
+	})
+	wantError(t, err, process.ErrClaimLost)
+	wait := &process.Wait{Key: "k", Look: noon.Add(time.Hour), Data: json.RawMessage(`{"d":1}`)}
+	check(t, b.putOff(job, func(p *process.Postponement) {
+		p.Wait, p.State, p.Attempt = wait, process.JobWaiting, 0
+		p.Entries, p.Events = []process.Entry{{At: noon, Kind: process.EntryWaiting}}, []audit.Event{event("acme", "put off")}
+	}))
+	got, err := b.Job(t.Context(), "acme", "j1")
+	check(t, err)
+	want := newJob("j1", "r1", process.WorkJob)
+	want.State, want.Claim, want.Due, want.Wait, want.Fault = process.JobWaiting, 1, noon.Add(time.Hour), wait, "no\uFFFD"
+	wantEqual(t, *got, want)
+	if r := b.run("r1"); r.Revision != 1 {
+		t.Errorf("postponing made revision %d of the run", r.Revision)
+	}
+	// What it waits for stays if nothing is said of it.
+	check(t, b.putOff(b.claim(noon.Add(time.Hour))["j1"], func(*process.Postponement) {}))
+	got, err = b.Job(t.Context(), "acme", "j1")
+	check(t, err)
+	wantEqual(t, got.Wait, wait)
+	entries, err := b.Timeline(t.Context(), "acme", "r1", 0, 10)
+	check(t, err)
+	if len(entries) != 2 || entries[1].Seq != 2 || entries[1].Kind != process.EntryWaiting {
+		t.Errorf("the timeline is %+v", entries)
+	}
+	wantActions(t, db, "acme", "user.created", "started r1", "put off")
+}
+
+func testNews(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	b.begin(newRun("r1"), func(c *process.Change) { c.Jobs = []process.Job{newJob("j1", "r1", process.WorkJob)} })
+	wait := func(p *process.Postponement) { p.Wait, p.State = &process.Wait{Key: "k"}, process.JobWaiting }
+	check(t, b.putOff(b.claim(noon)["j1"], wait))
+	news := func(tenant, key string, want int) {
+		t.Helper()
+		if n, err := b.News(t.Context(), tenant, key, noon.Add(time.Minute)); err != nil || n != want {
+			t.Errorf("news of %s/%s reached %d (%v), want %d", tenant, key, n, err, want)
+		}
+	}
+	news("acme", "other", 0)
+	news("beta", "k", 0)
+	news("acme", "", 0)
+	if got := b.claim(noon.Add(time.Minute)); len(got) != 0 {
+		t.Errorf("%+v is due without news", got)
+	}
+	news("acme", "k", 1)
+	job := b.claim(noon.Add(time.Minute))["j1"]
+	if job.News != 1 {
+		t.Fatalf("the job is %+v, want one news of it", job)
+	}
+	// News while it is looked at leave the claim alone, and have it looked at again.
+	news("acme", "k", 1)
+	if got := b.claim(noon.Add(time.Minute)); len(got) != 0 {
+		t.Errorf("%+v was claimed twice", got)
+	}
+	check(t, b.putOff(job, wait))
+	job, ok := b.claim(noon.Add(time.Second))["j1"]
+	if !ok || job.News != 2 {
+		t.Errorf("after news while it was looked at the job is %+v", job)
+	}
+	check(t, b.putOff(job, wait))
+	if got := b.claim(noon.Add(time.Minute)); len(got) != 0 {
+		t.Errorf("%+v is due, and all news of it were heard", got)
+	}
+}
+
+func testIncidents(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	b.begin(newRun("r1"), func(c *process.Change) { c.Jobs = []process.Job{newJob("j1", "r1", process.WorkJob)} })
+	revive := func(tenant string) error {
+		return b.ReviveJob(t.Context(), &process.Revival{
+			Tenant: tenant, Run: "r1", Job: "j1", At: noon.Add(time.Minute), Entries: []process.Entry{{At: noon, Kind: process.EntryRetried}},
+			Events: []audit.Event{event("acme", "retried")},
+		})
+	}
+	job := b.claim(noon)["j1"]
+	wantError(t, revive("acme"), process.ErrNoIncident)
+	check(t, b.putOff(job, func(p *process.Postponement) { p.State, p.Due = process.JobIncident, process.Never }))
+	if r := b.run("r1"); r.Incidents != 1 {
+		t.Errorf("the run has %d incidents, want one", r.Incidents)
+	}
+	wantError(t, revive("beta"), process.ErrNoIncident)
+	check(t, revive("acme"))
+	wantError(t, b.EndJob(t.Context(), *claimOf(job)), process.ErrClaimLost)
+	if j := b.claim(noon.Add(time.Minute))["j1"]; j.State != process.JobReady || j.Attempt != 1 {
+		t.Errorf("the job is %+v, want it ready for a first try", j)
+	}
+	entries, err := b.Timeline(t.Context(), "acme", "r1", 0, 10)
+	check(t, err)
+	if len(entries) != 2 {
+		t.Errorf("the timeline is %+v", entries)
+	}
+	wantActions(t, db, "acme", "user.created", "started r1", "retried")
+}
+
+func testBusy(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	b.begin(newRun("r1"), func(c *process.Change) {
+		sync := newJob("sync", "r1", process.WorkJob)
+		sync.Sync = true
+		c.Jobs = []process.Job{sync, newJob("async", "r1", process.WorkJob)}
+	})
+	busy := func(want bool) {
+		t.Helper()
+		if got, err := b.Busy(t.Context(), "r1"); err != nil || got != want {
+			t.Errorf("busy is %v (%v), want %v", got, err, want)
+		}
+	}
+	busy(true)
+	job := b.claim(noon)["sync"]
+	busy(true)
+	check(t, b.putOff(job, func(*process.Postponement) {}))
+	busy(false)
+}
+
+func testTasks(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	for i := range 4 {
+		id := fmt.Sprint("r", i)
+		b.begin(newRun(id), func(c *process.Change) {
+			task := newTask(fmt.Sprint("t", i), id)
+			task.Created = noon.Add(time.Duration(i/2) * time.Minute)
+			if i == 2 {
+				task.Assignee, task.Role = "", "desk"
+			}
+			c.Tasks = []process.Task{task}
+		})
+	}
+	for _, c := range []struct {
+		name  string
+		query process.TaskQuery
+		want  string
+	}{
+		{"all", process.TaskQuery{}, "t0 t1 t2 t3"},
+		{"assignee", process.TaskQuery{Assignee: "alice"}, "t0 t1 t3"},
+		{"role", process.TaskQuery{Role: "desk"}, "t2"},
+		{"run", process.TaskQuery{Run: "r3"}, "t3"},
+		{"page", process.TaskQuery{AfterTime: noon, AfterID: "t0", Limit: 2}, "t1 t2"},
+		{"another tenant", process.TaskQuery{Tenant: "beta"}, ""},
+	} {
+		if c.query.Tenant == "" {
+			c.query.Tenant = "acme"
+		}
+		if c.query.Limit == 0 {
+			c.query.Limit = 100
+		}
+		tasks, err := b.Tasks(t.Context(), c.query)
+		check(t, err)
+		var got string
+		for i, task := range tasks {
+			if i > 0 {
+				got += " "
+			}
+			got += task.ID
+		}
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+	take := func(id, from, by string) error {
+		return b.TakeTask(t.Context(), "acme", id, from, by, event("acme", "taken"))
+	}
+	check(t, take("t2", "a", "a"))
+	wantError(t, take("t2", "b", "b"), process.ErrTaskTaken)
+	wantError(t, take("t2", "b", ""), process.ErrTaskTaken)
+	check(t, take("t2", "a", ""))
+	check(t, take("t2", "b", "b"))
+	wantError(t, take("t9", "a", "a"), process.ErrTaskUnknown)
+	check(t, b.step("r2", func(c *process.Change) { c.Clear = []int64{1} }))
+	wantError(t, take("t2", "b", "b"), process.ErrTaskOver)
+}
+
+func testTaskLinks(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	b.begin(newRun("r1"), func(c *process.Change) { c.Tasks = []process.Task{newTask("t1", "r1")} })
+	add := func(name string) [sha256.Size]byte {
+		t.Helper()
+		secret := sha256.Sum256([]byte(name))
+		l := &process.TaskLink{
+			ID: name, Tenant: "acme", Task: "t1", Run: "r1", User: "alice", Secret: secret, Created: noon, Expires: noon.Add(time.Hour),
+		}
+		check(t, b.AddTaskLink(t.Context(), l, event("acme", "link "+name)))
+		got, err := b.TaskLink(t.Context(), secret)
+		check(t, err)
+		wantEqual(t, got, l)
+		return secret
+	}
+	open := func(secret [sha256.Size]byte, at time.Time, session string) error {
+		o := &process.Opening{Secret: secret, At: at, Session: session, SessionExpires: at.Add(time.Minute)}
+		return b.OpenTaskLink(t.Context(), o, event("acme", "opened"))
+	}
+	first := add("first")
+	wantError(t, open(first, noon.Add(time.Hour), "s0"), process.ErrLinkExpired)
+	var all sync.WaitGroup
+	results := make(chan error, 5)
+	for i := range 5 {
+		all.Go(func() { results <- open(first, noon, fmt.Sprint("s", i)) })
+	}
+	all.Wait()
+	won := 0
+	for range 5 {
+		if err := <-results; err == nil {
+			won++
+		} else {
+			wantError(t, err, process.ErrLinkSpent)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d visits opened the link, want one", won)
+	}
+	l, err := b.TaskLink(t.Context(), first)
+	check(t, err)
+	session, err := b.TaskSession(t.Context(), l.Session)
+	check(t, err)
+	if session.Task != "t1" || !session.SessionExpires.Equal(noon.Add(time.Minute)) || !session.Spent.Equal(noon) {
+		t.Errorf("the session is %+v", session)
+	}
+	_, err = b.TaskSession(t.Context(), "")
+	wantError(t, err, process.ErrSession)
+
+	second := add("second")
+	_, err = b.TaskSession(t.Context(), l.Session)
+	wantError(t, err, process.ErrSession)
+	add("third")
+	wantError(t, open(second, noon, "s2"), process.ErrLinkSpent)
+	_, err = b.TaskLink(t.Context(), sha256.Sum256([]byte("none")))
+	wantError(t, err, process.ErrLinkUnknown)
+	fourth := add("fourth")
+	check(t, b.step("r1", func(c *process.Change) { c.Clear = []int64{1} }))
+	wantError(t, open(fourth, noon, "s4"), process.ErrTaskOver)
+	late := &process.TaskLink{ID: "late", Tenant: "acme", Task: "t1", User: "alice", Created: noon}
+	wantError(t, b.AddTaskLink(t.Context(), late, event("acme", "late")), process.ErrTaskOver)
+	wantActions(t, db, "acme", "user.created", "started r1", "link first", "opened", "link second", "link third", "link fourth")
+}
+
+func testPurgeRuns(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	for _, id := range []string{"running", "old", "young", "caller"} {
+		b.begin(newRun(id), func(c *process.Change) {
+			c.Jobs = []process.Job{newJob("j-"+id, id, process.CallJob)}
+			c.Tasks = []process.Task{newTask("t-"+id, id)}
+		})
+	}
+	child := newRun("child")
+	child.Parent, child.ParentJob, child.Root = "caller", "j-caller", "caller"
+	job := b.claim(noon)["j-caller"]
+	b.begin(child, func(c *process.Change) { c.Calls = claimOf(job) })
+	end := func(id string, at time.Time) {
+		t.Helper()
+		check(t, b.step(id, func(c *process.Change) { c.Run.Status, c.Run.Ended, c.Return = process.Completed, at, c.Run.ParentJob }))
+	}
+	end("old", noon)
+	end("young", noon.Add(time.Hour))
+	end("child", noon)
+	purge := func(limit, want int) {
+		t.Helper()
+		if n, err := b.PurgeRuns(t.Context(), noon.Add(time.Hour), limit); err != nil || n != want {
+			t.Errorf("%d runs were removed (%v), want %d", n, err, want)
+		}
+	}
+	purge(10, 1) // the child's caller has not heard of it yet
+	_, err := b.Run(t.Context(), "acme", "old")
+	wantError(t, err, process.ErrRunUnknown)
+	_, err = b.Task(t.Context(), "acme", "t-old")
+	wantError(t, err, process.ErrTaskUnknown)
+	job = b.claim(noon.Add(time.Minute))["j-caller"]
+	check(t, b.step("caller", func(c *process.Change) { c.Spend = claimOf(job) }))
+	end("caller", noon)
+	purge(1, 1)
+	purge(1, 1)
+	purge(1, 0)
+	b.run("young")
+	b.run("running")
+}
+
+// testEraseSubject: what is about a person goes with them; a task that was theirs in the
+// run of another stays, for somebody else.
+func testEraseSubject(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	others := newRun("others")
+	others.Subject = ""
+	for _, r := range []*process.Run{newRun("theirs"), others} {
+		b.begin(r, func(c *process.Change) {
+			c.Jobs = []process.Job{newJob("j-"+r.ID, r.ID, process.WorkJob)}
+			c.Tasks = []process.Task{newTask("t-"+r.ID, r.ID)}
+		})
+	}
+	check(t, db.EraseUser(t.Context(), "acme", "alice", event("acme", "user.erased")))
+	_, err := b.Run(t.Context(), "acme", "theirs")
+	wantError(t, err, process.ErrRunUnknown)
+	_, err = b.Job(t.Context(), "acme", "j-theirs")
+	wantError(t, err, process.ErrJobUnknown)
+	task, err := b.Task(t.Context(), "acme", "t-others")
+	check(t, err)
+	if task.Assignee != "" || task.State != process.TaskOpen {
+		t.Errorf("the task is %+v", task)
+	}
+}
+
+func testProcessWakes(t *testing.T, db *store.DB) {
+	b := newBureau(t, db)
+	woken := func(key string, do func()) bool {
+		t.Helper()
+		c, cancel := db.Hub().Wait(key)
+		defer cancel()
+		do()
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	if !woken(process.WakeJobs, func() {
+		b.begin(newRun("r1"), func(c *process.Change) { c.Jobs = []process.Job{newJob("j1", "r1", process.WorkJob)} })
+	}) {
+		t.Error("a job did not wake")
+	}
+	if woken(process.WakeJobs, func() {
+		b.begin(newRun("r2"), func(c *process.Change) {
+			mine := newJob("j2", "r2", process.WorkJob)
+			mine.Claim, mine.ClaimedBy, mine.Due = 1, "me", noon.Add(time.Minute)
+			c.Jobs = []process.Job{mine}
+		})
+	}) {
+		t.Error("a job that is claimed already did")
+	}
+	if !woken(process.WakeRun+"r1", func() { check(t, b.step("r1", func(*process.Change) {})) }) {
+		t.Error("a step did not wake who waits for the run")
+	}
+	if woken(process.WakeRun+"r1", func() { b.step("r1", func(c *process.Change) { c.Run.Revision-- }) }) {
+		t.Error("a step that was not taken did")
+	}
+	check(t, b.putOff(b.claim(noon)["j1"], func(p *process.Postponement) {
+		p.Wait, p.State, p.Due = &process.Wait{Key: "k"}, process.JobWaiting, process.Never
+	}))
+	if !woken(process.WakeJobs, func() { b.News(t.Context(), "acme", "k", noon) }) {
+		t.Error("news did not wake")
+	}
+}
