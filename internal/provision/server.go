@@ -75,7 +75,7 @@ func (m *MessagingServer) check() error {
 			return ErrServer.At("attestationKeySets").Saying("The name of a set has 1 to %d characters, no spaces around it.", maxNameChars)
 		}
 		if _, err := plugout.ParseKeySet(jwks); err != nil {
-			return ErrServer.At("attestationKeySets." + name).Saying("The set %s is not a set of public keys (JWKS).", name).Because(err)
+			return ErrServer.At("attestationKeySets."+name).Saying("The set %s is not a set of public keys (JWKS).", name).Because(err)
 		}
 	}
 	_, err := m.allKeys()

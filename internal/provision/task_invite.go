@@ -158,7 +158,9 @@ func (s *Service) enrolled(ctx context.Context, g given) (process.Result, error)
 	}}, nil
 }
 
-func enrolmentKey(rp string, user credential.UserID) string { return "enrol/" + rp + "/" + string(user) }
+func enrolmentKey(rp string, user credential.UserID) string {
+	return "enrol/" + rp + "/" + string(user)
+}
 
 // CredentialAdded says that a user got a credential: whoever waits for it looks at once.
 func (s *Service) CredentialAdded(ctx context.Context, n credential.Notice) error {
