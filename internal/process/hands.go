@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // hands are how many jobs this node can do at a time, and which it is at.
@@ -14,17 +15,23 @@ type hands struct {
 	free   int
 	open   bool
 	ctx    context.Context // of the jobs
-	held   map[JobClaim]context.CancelFunc
+	held   map[JobClaim]*holding
 	wanted bool          // there was more to do than hands
 	freed  chan struct{} // told then when one is free
 	all    sync.WaitGroup
+}
+
+// holding is a claim that is being worked at.
+type holding struct {
+	until  time.Time // the claim holds, as far as we know
+	cancel context.CancelFunc
 }
 
 func newHands(n int) *hands {
 	if n == 0 {
 		n = defaultWorkers
 	}
-	return &hands{size: n, held: make(map[JobClaim]context.CancelFunc), freed: make(chan struct{}, 1)}
+	return &hands{size: n, held: make(map[JobClaim]*holding), freed: make(chan struct{}, 1)}
 }
 
 // begin opens: jobs may be taken, and are done under ctx.
@@ -80,11 +87,11 @@ func (h *hands) give() {
 }
 
 // hold notes that a claim is being worked at, so that it is renewed, and returns the
-// work's context, which ends if the claim is lost.
-func (h *hands) hold(ctx context.Context, c JobClaim) (context.Context, func()) {
+// work's context, which ends if the claim is lost, or about to be.
+func (h *hands) hold(ctx context.Context, c JobClaim, until time.Time) (context.Context, func()) {
 	ctx, cancel := context.WithTimeout(ctx, workTime)
 	h.mu.Lock()
-	h.held[c] = cancel
+	h.held[c] = &holding{until, cancel}
 	h.mu.Unlock()
 	return ctx, func() {
 		h.mu.Lock()
@@ -101,13 +108,30 @@ func (h *hands) claims() []JobClaim {
 	return slices.Collect(maps.Keys(h.held))
 }
 
-// lose ends the work at the claims that are not among those that were renewed.
-func (h *hands) lose(asked, renewed []JobClaim) {
+// renew notes that of the claims that were asked for, some hold until a time, and ends the
+// work at the others.
+func (h *hands) renew(asked, renewed []JobClaim, until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, c := range asked {
-		if cancel := h.held[c]; cancel != nil && !slices.Contains(renewed, c) {
-			cancel()
+		switch held := h.held[c]; {
+		case held == nil: // it is done
+		case slices.Contains(renewed, c):
+			held.until = until
+		default:
+			held.cancel()
+		}
+	}
+}
+
+// loseBefore ends the work at claims that run out before a time: nobody could renew them,
+// and somebody else is about to begin.
+func (h *hands) loseBefore(at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, held := range h.held {
+		if held.until.Before(at) {
+			held.cancel()
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (s *Service) workOn(j *Job, r *Run) {
 // do does one job that is claimed. r is its run as it was last seen; nil if it was not. It
 // returns the next job for the caller, if it is free to do one.
 func (s *Service) do(ctx context.Context, j *Job, r *Run, spare bool) (*Run, *Job) {
-	working, release := s.hands.hold(ctx, j.claim())
+	working, release := s.hands.hold(ctx, j.claim(), j.Due)
 	defer release()
 	d := &doing{s: s, job: j, run: r, spare: spare}
 	next, err := d.do(working)
@@ -393,13 +393,23 @@ func (s *Service) keepRenewing(ctx context.Context) {
 		if len(claims) == 0 {
 			continue
 		}
-		renewed, err := s.store.RenewJobs(ctx, claims, s.clock().Add(lease))
-		if err != nil {
-			s.complain(ctx, "claims of jobs could not be renewed", err)
-			continue
-		}
-		s.hands.lose(claims, renewed)
+		s.renew(ctx, claims)
 	}
+}
+
+// renew has claims hold longer. One that could not be renewed is given up a round before
+// it runs out, so that its work does not go on beside that of the next.
+func (s *Service) renew(ctx context.Context, claims []JobClaim) {
+	asked, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	until := s.clock().Add(lease)
+	renewed, err := s.store.RenewJobs(asked, claims, until)
+	if err != nil {
+		s.complain(ctx, "claims of jobs could not be renewed", err)
+		s.hands.loseBefore(s.clock().Add(renewEvery + storeTime))
+		return
+	}
+	s.hands.renew(claims, renewed, until)
 }
 
 // keepPurging removes runs that are over.
