@@ -30,6 +30,7 @@ const (
 	User     ActorKind = "user"     // the person a credential belongs to, in a browser
 	Device   ActorKind = "device"   // a desktop agent
 	System   ActorKind = "system"   // Bestow itself: deadlines, purges
+	Process  ActorKind = "process"  // a run of an identity process
 )
 
 // Actor is the party that acted.

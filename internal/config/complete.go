@@ -33,6 +33,7 @@ func (c *Config) complete(base string) error {
 	at(&c.TLS.CertFile)
 	at(&c.TLS.KeyFile)
 	at(&c.TLS.CAFile)
+	at(&c.SecretsKeyFile)
 
 	return errors.Join(
 		c.checkDoors(),
@@ -41,6 +42,7 @@ func (c *Config) complete(base string) error {
 		c.completeMetadata(at),
 		c.completeTenants(at),
 		c.completeFronts(at),
+		c.completeMail(at),
 	)
 }
 
@@ -158,6 +160,11 @@ func (c *Config) completeFronts(at func(*string)) error {
 	if h := c.Fronts.Hermod; h != nil {
 		if err := c.completeHermod(h, at); err != nil {
 			return fmt.Errorf("fronts.hermod.%w", err)
+		}
+	}
+	if d := c.Fronts.Identity; d != nil {
+		if err := c.completeIdentity(d, at); err != nil {
+			return fmt.Errorf("fronts.identity.%w", err)
 		}
 	}
 	return nil

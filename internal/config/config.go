@@ -32,6 +32,8 @@ type Config struct {
 	Tenants        []Tenant       `koanf:"tenants"`
 	Console        Console        `koanf:"console"`
 	Fronts         Fronts         `koanf:"fronts"`
+	SecretsKeyFile string         `koanf:"secrets-key-file"` // key of stored secrets; empty: secrets.key in Data, made at first use
+	Mail           Mail           `koanf:"mail"`
 
 	// TestData marks a database that is made as test data. Only the command line says
 	// so: no file or environment that is carried to another machine can.
@@ -141,6 +143,7 @@ type Console struct {
 type Fronts struct {
 	DigitalAccess *DigitalAccess `koanf:"digital-access"`
 	Hermod        *Hermod        `koanf:"hermod"`
+	Identity      *Identity      `koanf:"identity"`
 	Conformance   struct {
 		Enabled bool `koanf:"enabled"`
 	} `koanf:"conformance"`

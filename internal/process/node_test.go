@@ -3,6 +3,7 @@ package process_test
 import (
 	"context"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,28 +64,34 @@ func TestCallerLeaves(t *testing.T) {
 	eventually(t, func() bool { return w.get(r.ID).Status == process.Completed })
 }
 
-// untilCut is a handler that works until it is told to stop.
-type untilCut struct{ begun chan struct{} }
+// untilCut is a handler that works until it is told to stop, the first time.
+type untilCut struct {
+	first sync.Once
+	begun chan struct{} // closed when it has begun
+}
 
-func (untilCut) Check(map[string]string) error { return nil }
+func (*untilCut) Check(map[string]string) error { return nil }
 
-func (u untilCut) Do(ctx context.Context, w process.Work) (process.Result, error) {
-	if w.Attempt != 1 {
+func (u *untilCut) Do(ctx context.Context, w process.Work) (process.Result, error) {
+	cut := false
+	u.first.Do(func() {
+		close(u.begun)
+		<-ctx.Done()
+		cut = true
+	})
+	switch {
+	case cut:
+		return process.Result{}, ctx.Err()
+	case w.Attempt != 1:
 		return process.Result{}, &process.TaskError{Type: "TWICE"}
 	}
-	select {
-	case u.begun <- struct{}{}:
-		<-ctx.Done()
-		return process.Result{}, ctx.Err()
-	default: // the second time nobody waits for it to begin
-		return process.Result{Outputs: vars("done", true)}, nil
-	}
+	return process.Result{Outputs: vars("done", true)}, nil
 }
 
 // TestStopping: work that the end of a server cuts off is another's at once, and has cost
 // no try.
 func TestStopping(t *testing.T) {
-	u := untilCut{make(chan struct{})}
+	u := &untilCut{begun: make(chan struct{})}
 	w := newWorld(t, storetest.SQLite, func(c *process.Config) { c.Handlers["long"] = u })
 	w.Grace(time.Millisecond)
 	w.deploy(inLine("p", async(service("a", "long"))))

@@ -25,7 +25,7 @@ import (
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/process"
-	"bestow.dev/internal/process/builtin"
+	"bestow.dev/internal/provision"
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/tenant"
@@ -39,6 +39,7 @@ type App struct {
 	Credentials *credential.Service
 	Relay       *relay.Service
 	Processes   *process.Service
+	Provision   *provision.Service
 	Metadata    *mds.Service
 	TestData    bool         // the database was made with --test-data
 	Trust       *trust.Lists // attestation roots and TPM manufacturers in force
@@ -102,8 +103,12 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	if err := a.openRelay(o.URL); err != nil {
 		return nil, badConfiguration(err)
 	}
+	handlers, err := a.openProvision()
+	if err != nil {
+		return nil, badConfiguration(err)
+	}
 	if a.Processes, err = process.New(process.Config{
-		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: builtin.Handlers(), Log: o.Log,
+		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: handlers, Log: o.Log,
 	}); err != nil {
 		return nil, err
 	}
@@ -141,7 +146,7 @@ func (a *App) openRelay(publicURL string) error {
 		return fmt.Errorf("tls.ca-file: %w", err)
 	}
 	c := relay.Config{
-		Store: a.DB.Relay(), Clients: a.clients, Wakeups: a.DB.Hub(), Caller: caller,
+		Store: a.DB.Relay(), Clients: relayClientsOf{a.clients, a}, Wakeups: a.DB.Hub(), Caller: relayCaller{caller, a},
 		PublicURL: publicURL + "/hermod/rest/ms", Log: a.log,
 	}
 	if h := a.config.Fronts.Hermod; h != nil {
@@ -193,9 +198,12 @@ func (a *App) Close() error {
 
 // notify is the notice of a new credential until an installation has a way to reach
 // people: a line in the log that a collector can act on.
-func (a *App) notify(_ context.Context, n credential.Notice) error {
+func (a *App) notify(ctx context.Context, n credential.Notice) error {
 	a.log.Info("a credential was added", "tenant", n.Tenant, "relyingParty", n.RelyingParty,
 		"user", n.User.ID, "credential", n.Credential.ID, "by", n.Credential.ProvisionedBy, "self", n.Self)
+	if n.Self {
+		return a.Provision.CredentialAdded(ctx, n) // a process may be waiting for it
+	}
 	return nil
 }
 

@@ -46,6 +46,9 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 			return err
 		}
 	}
+	if err := s.mountIdentity(mux); err != nil {
+		return err
+	}
 	if c := s.config.Fronts.Hermod; c != nil {
 		return hermod.Mount(mux, hermod.Config{
 			Relay: s.Relay, Tenant: c.Tenant, URIBase: c.URIBase,

@@ -37,6 +37,7 @@ var contract = []struct {
 	{"relay", relayTests},
 	{"metadata", metadataTests},
 	{"process", processTests},
+	{"provision", provisionTests},
 }
 
 // Run checks every promise on the engine that open opens.
