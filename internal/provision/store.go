@@ -48,4 +48,5 @@ type Sealer interface {
 
 // The places that secrets are sealed for.
 func connectionPlace(tenant, name string) string { return "connection\x00" + tenant + "\x00" + name }
-func serverPlace(tenant, name string) string     { return "messaging-server\x00" + tenant + "\x00" + name }
+
+func serverPlace(tenant, name string) string { return "messaging-server\x00" + tenant + "\x00" + name }

@@ -298,7 +298,9 @@ func TestCheck(t *testing.T) {
 		t.Errorf("%d tasks are tested, there are %d", len(good), len(w.handlers))
 	}
 	without := func(name string) func(p map[string]string) { return func(p map[string]string) { delete(p, name) } }
-	with := func(name, value string) func(p map[string]string) { return func(p map[string]string) { p[name] = value } }
+	with := func(name, value string) func(p map[string]string) {
+		return func(p map[string]string) { p[name] = value }
+	}
 	spoilt := []struct {
 		task  string
 		spoil func(p map[string]string)
