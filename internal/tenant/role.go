@@ -14,7 +14,7 @@ type Role string
 // The roles.
 const (
 	Administrator Role = "administrator" // everything, the roles of others included
-	Enroller      Role = "enroller"      // users and their credentials
+	Enroller      Role = "enroller"      // users, their credentials, and the processes that make them
 	Auditor       Role = "auditor"       // reads, the audit trail included, and changes nothing
 )
 
@@ -22,7 +22,7 @@ const (
 // tenant.
 var roleScopes = map[Role][]Scope{
 	Administrator: {ScopeAdmin},
-	Enroller:      {ScopeProvision, ScopeRead, ScopeManage, ScopeUsersWrite},
+	Enroller:      {ScopeProvision, ScopeRead, ScopeManage, ScopeUsersWrite, ScopeProcessRun},
 	Auditor:       {ScopeRead, ScopeAuditRead},
 }
 

@@ -11,7 +11,7 @@ import (
 func TestRoles(t *testing.T) {
 	want := map[tenant.Role][]tenant.Scope{
 		tenant.Administrator: {tenant.ScopeAdmin},
-		tenant.Enroller:      {tenant.ScopeProvision, tenant.ScopeRead, tenant.ScopeManage, tenant.ScopeUsersWrite},
+		tenant.Enroller:      {tenant.ScopeProvision, tenant.ScopeRead, tenant.ScopeManage, tenant.ScopeUsersWrite, tenant.ScopeProcessRun},
 		tenant.Auditor:       {tenant.ScopeRead, tenant.ScopeAuditRead},
 	}
 	for _, role := range tenant.Roles() {

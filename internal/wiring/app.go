@@ -108,7 +108,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		return nil, badConfiguration(err)
 	}
 	if a.Processes, err = process.New(process.Config{
-		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: handlers, Log: o.Log,
+		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: handlers, HasRole: holdsRole, Log: o.Log,
 	}); err != nil {
 		return nil, err
 	}
@@ -205,6 +205,13 @@ func (a *App) notify(ctx context.Context, n credential.Notice) error {
 		return a.Provision.CredentialAdded(ctx, n) // a process may be waiting for it
 	}
 	return nil
+}
+
+// holdsRole reports whether an operator may do the tasks of a role: whoever may do all
+// that it may.
+func holdsRole(by tenant.Authority, role string) bool {
+	r := tenant.Role(role)
+	return r.Valid() && by.Covers(r)
 }
 
 // ConfiguredURL is the public URL as far as it is known without listening.
