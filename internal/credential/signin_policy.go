@@ -49,8 +49,12 @@ func (p *policySet) attestedBy(c *Credential, e *Evidence) (*webauthn.Registrati
 	if err == nil {
 		trust := p.trust
 		trust.Time, trust.Attestation, trust.AllowedAAGUIDs = e.Judged, webauthn.TrustIgnore, nil
+		expected := options.Expectation(p.rp, trust)
+		if e.Terms.Conditional { // it was allowed then
+			expected.UserPresence = webauthn.UserPresenceOptional // 7.1/15
+		}
 		var reg *webauthn.Registration
-		if reg, err = webauthn.JudgeRegistration(options.Expectation(p.rp, trust), resp); err == nil {
+		if reg, err = webauthn.JudgeRegistration(expected, resp); err == nil {
 			return reg, nil
 		}
 	}
