@@ -11,7 +11,7 @@ func (c *checker) metadata(path string, m *Metadata) {
 		return
 	}
 	if m.Required == nil {
-		m.Required = ptr(true)
+		m.Required = new(true)
 	}
 	if m.Statuses == nil {
 		m.Statuses = &Statuses{Deny: slices.Clone(compromises)}
@@ -90,5 +90,3 @@ func (c *checker) attestation(path string, a *Attestation) {
 	c.onlyTrue(join(path, "trusted"), a.Trusted)
 	c.onlyTrue(join(path, "asMetadata"), a.AsMetadata)
 }
-
-func ptr[T any](v T) *T { return &v }

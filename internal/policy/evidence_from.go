@@ -3,7 +3,6 @@ package policy
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/asn1"
 	"slices"
 	"time"
 
@@ -89,7 +88,7 @@ func (e *Evidence) weigh(a *webauthn.Attestation, trust *webauthn.Trust) []proof
 	e.ProvesModel = e.ProvesModel || a.ProvesModel
 	e.KeyIdentifiers = identify(e.KeyIdentifiers, trust.Path)
 	// Of several versions the lowest counts: rules ask for a minimum.
-	if v := firmwareIn(trust.Path[0]); v != nil && (e.Firmware == nil || *v < *e.Firmware) {
+	if v := a.Firmware(); v != nil && (e.Firmware == nil || *v < *e.Firmware) {
 		e.Firmware = v
 	}
 	return []proof{{a, trust.Path}}
@@ -128,25 +127,6 @@ func leadsTo(path, anchors []*x509.Certificate) bool {
 		}
 	}
 	return false
-}
-
-// oidFirmware is id-fido-gen-ce-fw-version (WebAuthn Level 3 §8.2.1).
-var oidFirmware = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 45724, 1, 1, 5}
-
-// firmwareIn returns the firmware version that an attestation certificate names; nil
-// if it names none.
-func firmwareIn(c *x509.Certificate) *uint64 {
-	for _, e := range c.Extensions {
-		if !e.Id.Equal(oidFirmware) {
-			continue
-		}
-		var version int64
-		if rest, err := asn1.Unmarshal(e.Value, &version); err != nil || len(rest) > 0 || version < 0 {
-			return nil
-		}
-		return ptr(uint64(version))
-	}
-	return nil
 }
 
 // AtSignIn returns e, the evidence of a credential's registration, as it is when the
