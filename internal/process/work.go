@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -301,11 +302,12 @@ func (d *doing) entry(kind EntryKind, text string) Entry {
 // maxTextBytes bounds what one entry of a timeline says.
 const maxTextBytes = 500
 
+// clip cuts a text that is longer, and never within a character.
 func clip(text string) string {
 	if len(text) <= maxTextBytes {
 		return text
 	}
-	return string([]rune(text[:maxTextBytes])[:len([]rune(text[:maxTextBytes]))-1]) + "…"
+	return strings.ToValidUTF8(text[:maxTextBytes], "") + "…"
 }
 
 var (
