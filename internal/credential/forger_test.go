@@ -18,8 +18,9 @@ const (
 	up, uv, be, bs, at = 0x01, 0x04, 0x08, 0x10, 0x40
 )
 
-// forger is an authenticator of a few lines: ES256, packed self attestation. It
-// writes its bytes by itself, so that it shares no mistake with what judges them.
+// forger is an authenticator of a few lines: ES256, packed self attestation, or packed
+// with a certificate. It writes its bytes by itself, so that it shares no mistake with
+// what judges them.
 type forger struct {
 	private *ecdsa.PrivateKey
 	id      []byte
@@ -28,6 +29,7 @@ type forger struct {
 	flags   byte
 
 	origin string // of the client; empty: https:// and the RP ID
+	by     *maker // who certifies it; nil: nobody
 }
 
 func newForger(t testing.TB) *forger {
@@ -64,9 +66,16 @@ func (f *forger) createJSON(t testing.TB, o *webauthn.CreationOptions) []byte {
 	authData = append(authData, f.coseKey(t)...)
 	clientData := f.clientData("webauthn.create", o.RP.ID, o.Challenge)
 
-	// {"fmt": "packed", "attStmt": {"alg": -7, "sig": …}, "authData": …}
-	object := []byte("\xa3\x63fmt\x66packed\x67attStmt\xa2\x63alg\x26\x63sig")
-	object = appendBytes(object, f.sign(t, authData, clientData))
+	// {"fmt": "packed", "attStmt": {"alg": -7, "sig": …, "x5c": […]}, "authData": …}
+	object := []byte("\xa3\x63fmt\x66packed\x67attStmt")
+	if f.by == nil {
+		object = append(object, "\xa2\x63alg\x26\x63sig"...)
+		object = appendBytes(object, f.sign(t, authData, clientData))
+	} else {
+		object = append(object, "\xa3\x63alg\x26\x63sig"...)
+		object = appendBytes(object, signed(t, f.by.leafKey, authData, clientData))
+		object = appendBytes(append(object, "\x63x5c\x81"...), f.by.leaf.Raw)
+	}
 	object = append(object, "\x68authData"...)
 	object = appendBytes(object, authData)
 	return document(t, f.id, map[string]any{
@@ -127,10 +136,14 @@ func (f *forger) coseKey(t testing.TB) []byte {
 }
 
 func (f *forger) sign(t testing.TB, authData, clientData []byte) []byte {
+	return signed(t, f.private, authData, clientData)
+}
+
+func signed(t testing.TB, key *ecdsa.PrivateKey, authData, clientData []byte) []byte {
 	t.Helper()
 	hash := sha256.Sum256(clientData)
 	sum := sha256.Sum256(append(append([]byte{}, authData...), hash[:]...))
-	sig, err := ecdsa.SignASN1(rand.Reader, f.private, sum[:])
+	sig, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
 	if err != nil {
 		t.Fatal(err)
 	}
