@@ -317,6 +317,7 @@ func (r *Reverification) found(made *judged) {
 // are compared: to say that one has another version by now would say nothing new.
 func (r *Reverification) compare(e *Evidence, made *judged) {
 	c := &r.Credential
+	r.differ("time", e.Judged.Format(time.RFC3339Nano), c.Created.Format(time.RFC3339Nano))
 	r.differ("format", made.Format, e.Format, c.Format)
 	r.differ("attestation type", string(made.AttestationType), e.AttestationType, c.AttestationType)
 	r.differ("trusted", strconv.FormatBool(made.Trusted), strconv.FormatBool(e.Trusted), strconv.FormatBool(c.Trusted))
