@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"strings"
 	"testing"
+	"time"
 
 	"bestow.dev/ctap/softkey"
 	"bestow.dev/internal/credential"
@@ -23,12 +24,13 @@ func TestSignInByASpoiltRecord(t *testing.T) {
 	}{
 		{"attestation", `UPDATE credential_evidence SET attestation_object = X'00'`, nil, fault.Internal},
 		{"client data", `UPDATE credential_evidence SET client_data = CAST(replace(client_data, 'create', 'get') AS BLOB)`, nil, fault.Internal},
-		{"a policy of then", `UPDATE judgement_basis SET body = X'7b7d' WHERE kind = 'policy'`, nil, fault.Internal},
+		{"an anchor of then", `UPDATE judgement_basis SET body = X'00' WHERE kind = 'anchor'`, nil, fault.Internal},
 		{"settings of then", `DELETE FROM judgement_basis WHERE kind = 'settings'`, nil, fault.Internal},
 		{"store", "", store.ErrUnavailable, fault.Unavailable},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newLab(t, softkey.AttestPacked)
+			d.accepts(tenant.RelyingParty{TrustAnchors: asPEM(d.root())})
 			d.holds(strings.Replace(watching, `"rules"`, `"at": ["registration", "sign-in"], "rules"`, 1))
 			d.registered("alice")
 			begun := d.beginSignIn("alice")
@@ -205,4 +207,29 @@ func TestSignInDemands(t *testing.T) {
 			check(t, err)
 		}
 	}
+}
+
+// A policy at sign-ins goes by the trust of the registration, though the revocation list
+// that was wanted then is not in force any more, and names the certificate since.
+func TestSignInAfterRevocation(t *testing.T) {
+	d := newLab(t, softkey.AttestPacked)
+	m := newMaker(t, d.clock())
+	d.accepts(tenant.RelyingParty{TrustAnchors: asPEM(m.root), Trust: tenant.Trust{
+		RequireRevocationLists: true, RevocationLists: m.revokes(t, d.clock()),
+	}})
+	d.user("alice")
+	f := m.makes(t)
+	c, err := d.finishes(f.create(t, d.begin("alice").Options))
+	check(t, err)
+	if !c.Trusted {
+		t.Fatal("it is not trusted")
+	}
+	d.holds(atSignIn(vouched))
+	d.later(10 * 24 * time.Hour)
+	d.accepts(tenant.RelyingParty{
+		TrustAnchors: asPEM(m.root), Policies: []string{"vouched"},
+		Trust: tenant.Trust{RequireRevocationLists: true, RevocationLists: m.revokes(t, d.clock(), m.leaf)},
+	})
+	_, err = d.finishSignIn(f, d.beginSignIn(""))
+	check(t, err)
 }
