@@ -3,6 +3,7 @@ package credential_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"bestow.dev/ctap/softkey"
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/policy"
 	"bestow.dev/internal/tenant"
 )
 
@@ -186,4 +188,27 @@ func TestJudgingAgainNeverWrites(t *testing.T) {
 			r.Error("something was written")
 		}
 	})
+}
+
+// A person who asks what is kept gets what was decided, and by what, too.
+func TestExportOfJudgements(t *testing.T) {
+	d := newLab(t, softkey.AttestPacked)
+	d.holds(mode("monitor", banned))
+	c := d.registered("alice")
+	record, err := d.svc.ExportUser(t.Context(), d.idm, credential.ByName("alice"))
+	check(t, err)
+	var doc struct {
+		Credentials []struct {
+			Registration struct {
+				Told     credential.Told
+				Decision policy.Decision
+				Basis    []credential.BasisRef
+			}
+		}
+	}
+	check(t, json.Unmarshal([]byte(asText(t, record)), &doc))
+	got, want := doc.Credentials[0].Registration, d.evidence(c)
+	if asText(t, got.Decision) != asText(t, want.Decision) || asText(t, got.Told) != asText(t, want.Told) || asText(t, got.Basis) != asText(t, want.Basis) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
 }
