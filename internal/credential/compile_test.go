@@ -46,7 +46,8 @@ func TestCompiledTrust(t *testing.T) {
 		{"sha1-chain", tenant.Trust{Outdated: []tenant.Outdated{tenant.OutdatedSHA1Chain}}, func(p *policySet) bool { return p.trust.AllowSHA1Chain }},
 		{"tpm-sha1", tenant.Trust{Outdated: []tenant.Outdated{tenant.OutdatedTPMSHA1}}, func(p *policySet) bool { return p.trust.AllowSHA1TPMStatements }},
 		{
-			"android-safetynet", tenant.Trust{Outdated: []tenant.Outdated{tenant.OutdatedSafetyNet}},
+			"android-safetynet",
+			tenant.Trust{Outdated: []tenant.Outdated{tenant.OutdatedSafetyNet}},
 			func(p *policySet) bool { return p.trust.AllowDeprecatedAndroidSafetyNet },
 		},
 		{"hardware", tenant.Trust{AndroidKeyHardware: true}, func(p *policySet) bool { return p.trust.RequireAndroidKeyTrustedEnvironment }},

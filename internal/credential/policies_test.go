@@ -119,13 +119,15 @@ func TestDemands(t *testing.T) {
 		{
 			"trust", `{"attestation": {"trusted": true}}`,
 			func(o *webauthn.CreationOptions) bool { return o.Attestation == webauthn.ConveyanceDirect },
-			[]credential.Narrowing{{Attestation: webauthn.ConveyanceNone}, {Attestation: webauthn.ConveyanceIndirect}}, "attestation",
+			[]credential.Narrowing{{Attestation: webauthn.ConveyanceNone}, {Attestation: webauthn.ConveyanceIndirect}},
+			"attestation",
 			[]credential.Narrowing{{Attestation: webauthn.ConveyanceDirect}, {Attestation: webauthn.ConveyanceEnterprise}},
 		},
 		{
 			"models denied", `{"models": {"deny": ["452f9e98-51aa-4c3b-8871-3a5b194146a9"]}}`,
 			func(o *webauthn.CreationOptions) bool { return o.Attestation == webauthn.ConveyanceDirect },
-			[]credential.Narrowing{{Attestation: webauthn.ConveyanceNone}, {Attestation: webauthn.ConveyanceIndirect}}, "attestation",
+			[]credential.Narrowing{{Attestation: webauthn.ConveyanceNone}, {Attestation: webauthn.ConveyanceIndirect}},
+			"attestation",
 			[]credential.Narrowing{{Attestation: webauthn.ConveyanceEnterprise}},
 		},
 		{
@@ -133,7 +135,8 @@ func TestDemands(t *testing.T) {
 			func(o *webauthn.CreationOptions) bool {
 				return o.AuthenticatorSelection.UserVerification == webauthn.UserVerificationRequired
 			},
-			[]credential.Narrowing{{UserVerification: webauthn.UserVerificationPreferred}, {UserVerification: webauthn.UserVerificationDiscouraged}}, "userVerification",
+			[]credential.Narrowing{{UserVerification: webauthn.UserVerificationPreferred}, {UserVerification: webauthn.UserVerificationDiscouraged}},
+			"userVerification",
 			[]credential.Narrowing{{UserVerification: webauthn.UserVerificationRequired}},
 		},
 		{
@@ -141,7 +144,8 @@ func TestDemands(t *testing.T) {
 			func(o *webauthn.CreationOptions) bool {
 				return o.AuthenticatorSelection.ResidentKey == webauthn.ResidentKeyRequired
 			},
-			[]credential.Narrowing{{ResidentKey: webauthn.ResidentKeyPreferred}, {ResidentKey: webauthn.ResidentKeyDiscouraged}}, "residentKey",
+			[]credential.Narrowing{{ResidentKey: webauthn.ResidentKeyPreferred}, {ResidentKey: webauthn.ResidentKeyDiscouraged}},
+			"residentKey",
 			[]credential.Narrowing{{ResidentKey: webauthn.ResidentKeyRequired}},
 		},
 		{
@@ -149,7 +153,8 @@ func TestDemands(t *testing.T) {
 			func(o *webauthn.CreationOptions) bool {
 				return o.AuthenticatorSelection.AuthenticatorAttachment == webauthn.AttachmentCrossPlatform
 			},
-			[]credential.Narrowing{{Attachment: webauthn.AttachmentPlatform}}, "authenticatorAttachment",
+			[]credential.Narrowing{{Attachment: webauthn.AttachmentPlatform}},
+			"authenticatorAttachment",
 			[]credential.Narrowing{{Attachment: webauthn.AttachmentCrossPlatform}},
 		},
 		{
@@ -157,7 +162,8 @@ func TestDemands(t *testing.T) {
 			func(o *webauthn.CreationOptions) bool {
 				return slices.Equal(o.Algorithms(), []cose.Algorithm{cose.ES256, cose.RS256})
 			},
-			[]credential.Narrowing{{Algorithms: []cose.Algorithm{cose.EdDSA}}, {Algorithms: []cose.Algorithm{cose.ES256, cose.EdDSA}}}, "pubKeyCredParams",
+			[]credential.Narrowing{{Algorithms: []cose.Algorithm{cose.EdDSA}}, {Algorithms: []cose.Algorithm{cose.ES256, cose.EdDSA}}},
+			"pubKeyCredParams",
 			[]credential.Narrowing{{Algorithms: []cose.Algorithm{cose.RS256}}},
 		},
 	} {
