@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bestow.dev/ctap/softkey"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/webauthn"
@@ -406,4 +407,24 @@ func TestAppID(t *testing.T) {
 	old.signedID, old.results = appID, map[string]any{"appid": true}
 	_, err = w.finishSignIn(old, w.beginSignIn("alice"))
 	wantCode(t, err, "webauthn.rp_id_hash")
+}
+
+// A credential that was made without asking the user is judged at sign-ins like any
+// other, whatever the relying party allows by then.
+func TestConditionalCreateUnderSignInPolicy(t *testing.T) {
+	d := newLab(t, softkey.AttestPacked)
+	d.accepts(tenant.RelyingParty{CeremonySettings: tenant.CeremonySettings{AllowConditionalCreate: true}})
+	d.user("alice")
+	begun, err := d.beginWith(credential.BeginRegistration{Conditional: true})
+	check(t, err)
+	f := newForger(t)
+	f.flags = 0 // nobody touched it
+	_, err = d.finish(f, begun)
+	check(t, err)
+
+	d.accepts(tenant.RelyingParty{})
+	d.holds(`{"name": "verified", "at": ["sign-in"], "rules": {"userVerification": "required"}}`)
+	f.flags = up | uv
+	_, err = d.finishSignIn(f, d.beginSignIn("alice"))
+	check(t, err)
 }

@@ -19,8 +19,9 @@ const (
 	up, uv, be, bs, at, ed = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 )
 
-// forger is an authenticator of a few lines: ES256, packed self attestation. It
-// writes its bytes by itself, so that it shares no mistake with what judges them.
+// forger is an authenticator of a few lines: ES256, packed self attestation, or packed
+// with a certificate. It writes its bytes by itself, so that it shares no mistake with
+// what judges them.
 type forger struct {
 	private *ecdsa.PrivateKey
 	id      []byte
@@ -35,6 +36,7 @@ type forger struct {
 	results    map[string]any // outputs of the client
 	// attest writes fmt and attStmt; nil is packed self attestation.
 	attest func(authData, clientData []byte) []byte
+	by     *maker // who certifies it; nil: nobody
 }
 
 func newForger(t testing.TB) *forger {
@@ -72,11 +74,18 @@ func (f *forger) createJSON(t testing.TB, o *webauthn.CreationOptions) []byte {
 	authData = append(authData, f.extensions...)
 	clientData := f.clientData("webauthn.create", o.RP.ID, o.Challenge)
 
-	// {"fmt": "packed", "attStmt": {"alg": -7, "sig": …}, "authData": …}
-	object := []byte("\xa3\x63fmt\x66packed\x67attStmt\xa2\x63alg\x26\x63sig")
-	object = appendBytes(object, f.sign(t, authData, clientData))
-	if f.attest != nil {
+	// {"fmt": "packed", "attStmt": {"alg": -7, "sig": …, "x5c": […]}, "authData": …}
+	object := []byte("\xa3\x63fmt\x66packed\x67attStmt")
+	switch {
+	case f.attest != nil:
 		object = append([]byte("\xa3\x63fmt"), f.attest(authData, clientData)...)
+	case f.by == nil:
+		object = append(object, "\xa2\x63alg\x26\x63sig"...)
+		object = appendBytes(object, f.sign(t, authData, clientData))
+	default:
+		object = append(object, "\xa3\x63alg\x26\x63sig"...)
+		object = appendBytes(object, signed(t, f.by.leafKey, authData, clientData))
+		object = appendBytes(append(object, "\x63x5c\x81"...), f.by.leaf.Raw)
 	}
 	object = append(object, "\x68authData"...)
 	object = appendBytes(object, authData)
@@ -158,10 +167,14 @@ func (f *forger) coseKey(t testing.TB) []byte {
 }
 
 func (f *forger) sign(t testing.TB, authData, clientData []byte) []byte {
+	return signed(t, f.private, authData, clientData)
+}
+
+func signed(t testing.TB, key *ecdsa.PrivateKey, authData, clientData []byte) []byte {
 	t.Helper()
 	hash := sha256.Sum256(clientData)
 	sum := sha256.Sum256(append(append([]byte{}, authData...), hash[:]...))
-	sig, err := ecdsa.SignASN1(rand.Reader, f.private, sum[:])
+	sig, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,13 @@
 package credential_test
 
 import (
+	"context"
 	"crypto/x509"
 	"database/sql"
 	"encoding/json"
 	"encoding/pem"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +35,39 @@ type lab struct {
 	kind    softkey.Attestation
 	vendors *vendorRoots
 	models  *lists
+	store   *spy
+	watch   *sql.Conn // see versionOfData
+}
+
+// spy is a store that counts what is asked of it.
+type spy struct {
+	*store.DB
+	evidence, basis, kept atomic.Int64
+	fails                 error // of Evidence
+	keepFails             error // of KeepBasis
+}
+
+// Evidence implements [credential.Store].
+func (s *spy) Evidence(ctx context.Context, tenantName string, id credential.ID) (*credential.Evidence, error) {
+	if s.evidence.Add(1); s.fails != nil {
+		return nil, s.fails
+	}
+	return s.DB.Evidence(ctx, tenantName, id)
+}
+
+// Basis implements [credential.Store].
+func (s *spy) Basis(ctx context.Context, tenantName string, refs []credential.BasisRef) ([]credential.BasisPart, error) {
+	s.basis.Add(1)
+	return s.DB.Basis(ctx, tenantName, refs)
+}
+
+// KeepBasis implements [credential.Store].
+func (s *spy) KeepBasis(ctx context.Context, tenantName string, parts []credential.BasisPart) error {
+	if s.keepFails != nil {
+		return s.keepFails
+	}
+	s.kept.Add(int64(len(parts)))
+	return s.DB.KeepBasis(ctx, tenantName, parts)
 }
 
 func newLab(t testing.TB, kind softkey.Attestation) *lab {
@@ -44,8 +79,13 @@ func newLab(t testing.TB, kind softkey.Attestation) *lab {
 		t.Cleanup(func() { check(t, db.Close()) })
 		return db
 	}
-	d.world = newWorldOn(t, open, credential.Config{Vendors: d.vendors, Models: d.models})
+	d.world = newWorldOn(t, open, credential.Config{})
+	d.store = &spy{DB: d.db}
 	var err error
+	d.svc, err = credential.New(credential.Config{
+		Store: d.store, Directory: d, Trail: d.db, Now: d.clock, Vendors: d.vendors, Models: d.models,
+	})
+	check(t, err)
 	d.directory, err = tenant.New(t.Context(), d.db, nil, d.clock)
 	check(t, err)
 	d.key = newWorkplaceOf(t, d.clock, kind)
@@ -239,17 +279,4 @@ func (d *lab) probe() *webauthn.CreationOptions {
 
 func (d *lab) probeExpectation() webauthn.RegistrationExpectation {
 	return d.probe().Expectation(webauthn.RelyingParty{ID: site, Origins: []string{"https://" + site}}, webauthn.TrustPolicy{})
-}
-
-// tamper changes the database by hand.
-func tamper(t testing.TB, path, statement string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
-	check(t, err)
-	defer db.Close()
-	done, err := db.ExecContext(t.Context(), statement)
-	check(t, err)
-	if n, err := done.RowsAffected(); err != nil || n == 0 {
-		t.Fatalf("nothing was changed: %v", err)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/audit"
+	"bestow.dev/internal/policy"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/webauthn"
 )
@@ -126,6 +127,10 @@ type evidenceDocument struct {
 	Chain             []string        `json:"chain,omitempty"`
 	Policy            string          `json:"policy"`
 	Warnings          []string        `json:"warnings,omitempty"`
+	Told              Told            `json:"told,omitzero"`
+	Terms             Terms           `json:"terms,omitzero"`
+	Decision          policy.Decision `json:"decision,omitzero"`
+	Basis             []BasisRef      `json:"basis,omitempty"`
 }
 
 func evidenceToDocument(e *Evidence) *evidenceDocument {
@@ -133,6 +138,7 @@ func evidenceToDocument(e *Evidence) *evidenceDocument {
 		AttestationObject: e.AttestationObject, ClientData: e.ClientData, Options: e.Options, Judged: e.Judged,
 		Format: e.Format, AttestationType: e.AttestationType, Trusted: e.Trusted,
 		Anchor: base64.RawURLEncoding.EncodeToString(e.Anchor), Policy: e.Policy, Warnings: e.Warnings,
+		Told: e.Told, Terms: e.Terms, Decision: e.Decision, Basis: e.Basis,
 	}
 	for _, sum := range e.Chain {
 		doc.Chain = append(doc.Chain, base64.RawURLEncoding.EncodeToString(sum[:]))

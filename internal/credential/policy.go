@@ -106,8 +106,10 @@ func (p *policies) make(rp *tenant.RelyingParty) (*policySet, error) {
 		return nil, err
 	}
 	made.models = p.models
-	made.basis, err = made.settingsBasis(rp.Documents())
-	return made, err
+	if made.basis, err = made.settingsBasis(rp.Documents()); err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // ourFault returns the error of what is written down at our side, and cannot be used. It
@@ -159,7 +161,10 @@ func compile(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vend
 	if p.trust.RevocationLists, err = rp.Trust.Lists(); err != nil {
 		return nil, err
 	}
-	return p, p.compileDocuments(documents)
+	if err := p.compileDocuments(documents); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // compileDocuments puts the policies together with those that are built in.

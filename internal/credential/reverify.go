@@ -99,7 +99,7 @@ func (s *Service) Reverify(ctx context.Context, by tenant.Authority, ref Ref, ho
 	}
 	var p *policySet
 	if how == ByThen && len(e.Basis) > 0 {
-		p, err = s.policyThen(ctx, c.Tenant, e)
+		p, err = s.policyThen(ctx, c.Tenant, e.Basis)
 	} else {
 		p, err = s.policy(ctx, c.Tenant, c.RelyingParty)
 	}
@@ -165,15 +165,15 @@ func kept(c *Credential, e *Evidence) (*webauthn.CreationOptions, *webauthn.Regi
 	return options, resp, nil
 }
 
-// policyThen puts together what a registration was judged by. An error is a fault of
-// ours, or of the store.
-func (s *Service) policyThen(ctx context.Context, tenantName string, e *Evidence) (*policySet, error) {
-	parts, err := s.store.Basis(ctx, tenantName, e.Basis)
+// policyThen puts together what a registration was judged by, of parts of its basis. An
+// error is a fault of ours, or of the store.
+func (s *Service) policyThen(ctx context.Context, tenantName string, refs []BasisRef) (*policySet, error) {
+	parts, err := s.store.Basis(ctx, tenantName, refs)
 	if err != nil {
 		return nil, err
 	}
-	if len(parts) != len(e.Basis) {
-		return nil, fmt.Errorf("%w: of %d parts there are %d", errNoBasis, len(e.Basis), len(parts))
+	if len(parts) != len(refs) {
+		return nil, fmt.Errorf("%w: of %d parts there are %d", errNoBasis, len(refs), len(parts))
 	}
 	b, err := readBasis(parts)
 	if err != nil {
@@ -317,6 +317,7 @@ func (r *Reverification) found(made *judged) {
 // are compared: to say that one has another version by now would say nothing new.
 func (r *Reverification) compare(e *Evidence, made *judged) {
 	c := &r.Credential
+	r.differ("time", e.Judged.Format(time.RFC3339Nano), c.Created.Format(time.RFC3339Nano))
 	r.differ("format", made.Format, e.Format, c.Format)
 	r.differ("attestation type", string(made.AttestationType), e.AttestationType, c.AttestationType)
 	r.differ("trusted", strconv.FormatBool(made.Trusted), strconv.FormatBool(e.Trusted), strconv.FormatBool(c.Trusted))

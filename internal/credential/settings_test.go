@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"bestow.dev/internal/policy"
 	"bestow.dev/internal/tenant"
 )
 
@@ -152,4 +153,45 @@ func TestVersion(t *testing.T) {
 		}
 	}
 	change(func(rp *tenant.RelyingParty) reflect.Value { return reflect.ValueOf(rp).Elem() }, "")
+}
+
+// Whatever stands in a basis, it is read whole or refused, and what is read judges
+// without a panic.
+func FuzzBasis(f *testing.F) {
+	p := &policySet{source: everySetting()}
+	document, err := policy.Parse([]byte(`{"name": "bank", "rules": {"userVerification": "required"}}`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	parts, err := p.settingsBasis([]*policy.Document{document})
+	if err != nil {
+		f.Fatal(err)
+	}
+	model, err := basisJSON(BasisModel, modelBasis{"fido", 7, json.RawMessage(`{"aaguid": "452f9e98-51aa-4c3b-8871-3a5b194146a9",
+		"statusReports": [{"status": "REVOKED", "effectiveDate": "2020-02-01"}], "timeOfLastStatusChange": "2020-02-01"}`)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, part := range append(parts, model) {
+		f.Add(string(part.Kind), part.Body)
+	}
+	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		spoilt := newBasisPart(BasisKind(kind), body)
+		all := []BasisPart{spoilt}
+		for _, part := range parts[:2] {
+			if part.Kind != spoilt.Kind {
+				all = append(all, part)
+			}
+		}
+		b, err := readBasis(all)
+		if (b == nil) != (err != nil) {
+			t.Fatalf("%v and %v", b, err)
+		}
+		if err != nil {
+			return
+		}
+		if set, err := b.policy(); (set == nil) != (err != nil) {
+			t.Errorf("%v and %v", set, err)
+		}
+	})
 }

@@ -23,7 +23,7 @@ func (s *Service) judgeSignIn(ctx context.Context, p *policySet, c *Credential, 
 	}
 	then := p
 	if len(e.Basis) > 0 {
-		if then, err = s.policyThen(ctx, c.Tenant, e); err != nil {
+		if then, err = s.policyThen(ctx, c.Tenant, ofAttestation(e.Basis)); err != nil {
 			return nil, err
 		}
 	}
@@ -42,6 +42,20 @@ func (s *Service) judgeSignIn(ctx context.Context, p *policySet, c *Credential, 
 	return &decision, nil
 }
 
+// ofAttestation returns the parts of a basis that say what an attestation was worth. The
+// others said whether that was enough. Revocation lists, which can be long, are among
+// those: of the anchors that were kept, none was reached by what they named.
+func ofAttestation(basis []BasisRef) (refs []BasisRef) {
+	for _, ref := range basis {
+		switch ref.Kind {
+		case BasisPolicy, BasisModel, BasisRevocationList:
+		default:
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
 // attestedBy verifies kept evidence once more, and asks nothing of what was attested:
 // that was done at the registration.
 func (p *policySet) attestedBy(c *Credential, e *Evidence) (*webauthn.Registration, error) {
@@ -49,6 +63,7 @@ func (p *policySet) attestedBy(c *Credential, e *Evidence) (*webauthn.Registrati
 	if err == nil {
 		trust := p.trust
 		trust.Time, trust.Attestation, trust.AllowedAAGUIDs = e.Judged, webauthn.TrustIgnore, nil
+		trust.RequireRevocationLists = false
 		expected := options.Expectation(p.rp, trust)
 		if e.Terms.Conditional { // it was allowed then
 			expected.UserPresence = webauthn.UserPresenceOptional // 7.1/15

@@ -145,10 +145,14 @@ func TestReload(t *testing.T) {
 
 func TestBadConfigurationSaysWhere(t *testing.T) {
 	cfg := configured(t, basics)
-	cfg.Tenants[0].RelyingParties[0].TrustAnchorsFile = "none.pem"
-	_, err := Open(t.Context(), cfg, Options{Log: slog.New(slog.DiscardHandler)})
-	if f := fault.From(err); f.Kind != fault.Invalid || !strings.Contains(f.Public, "tenants[0].relying-parties[0].trust-anchors-file") {
-		t.Errorf("got %v", err)
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	check(t, os.WriteFile(empty, []byte("\n"), 0o600))
+	for _, file := range []string{"none.pem", empty} {
+		cfg.Tenants[0].RelyingParties[0].TrustAnchorsFile = file
+		_, err := Open(t.Context(), cfg, Options{Log: slog.New(slog.DiscardHandler)})
+		if f := fault.From(err); f.Kind != fault.Invalid || !strings.Contains(f.Public, "tenants[0].relying-parties[0].trust-anchors-file") {
+			t.Errorf("%s: got %v", file, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,6 +44,11 @@ func readTrust(key, path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", key, err)
+	}
+	// A file that is named and says nothing is a mistake: where it ends half-written,
+	// what it was to say must not be forgotten.
+	if len(bytes.TrimSpace(text)) == 0 {
+		return "", errors.New(key + ": is empty")
 	}
 	return string(text), nil
 }
