@@ -272,6 +272,16 @@ func TestSendMail(t *testing.T) {
 	if len(w.mail) != 3 {
 		t.Errorf("%d were sent", len(w.mail))
 	}
+
+	// Where no mail is sent a definition that wants it is refused, with the reason.
+	c := w.config
+	c.Mailer = nil
+	without, err := provision.New(c)
+	check(t, err)
+	err = without.Handlers()["sendMailTask"].Check(map[string]string{"to": "alice@example.com", "subject": "x", "body": "y"})
+	if err == nil || !strings.Contains(err.Error(), "mail.server") {
+		t.Errorf("without a mail server: %v", err)
+	}
 }
 
 // TestCheck starts from good parameters of each task and spoils one.
@@ -298,7 +308,9 @@ func TestCheck(t *testing.T) {
 		t.Errorf("%d tasks are tested, there are %d", len(good), len(w.handlers))
 	}
 	without := func(name string) func(p map[string]string) { return func(p map[string]string) { delete(p, name) } }
-	with := func(name, value string) func(p map[string]string) { return func(p map[string]string) { p[name] = value } }
+	with := func(name, value string) func(p map[string]string) {
+		return func(p map[string]string) { p[name] = value }
+	}
 	spoilt := []struct {
 		task  string
 		spoil func(p map[string]string)
