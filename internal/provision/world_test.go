@@ -107,9 +107,7 @@ func newSigner(t testing.TB) *plugout.Signer {
 // keyring is a [provision.Sealer] in memory.
 type keyring struct{ *seal.Key }
 
-func (k keyring) Seal(secret []byte, place string, _ bool) ([]byte, error) {
-	return k.Key.Seal(secret, place)
-}
+func (k keyring) SealFirst(secret []byte, place string) ([]byte, error) { return k.Seal(secret, place) }
 
 // clients are the client of the file, and the messaging servers that are ours.
 type clients struct {

@@ -26,10 +26,10 @@ func TestKeyringIsMadeAtFirstUse(t *testing.T) {
 	if _, err := k.Open([]byte("x"), "p"); !errors.Is(err, provision.ErrSecretsKeyMissing) {
 		t.Errorf("open: %v", err)
 	}
-	if _, err := k.Seal([]byte("x"), "p", false); !errors.Is(err, provision.ErrSecretsKeyMissing) {
+	if _, err := k.Seal([]byte("x"), "p"); !errors.Is(err, provision.ErrSecretsKeyMissing) {
 		t.Errorf("a second secret under a new key: %v", err)
 	}
-	sealed, err := k.Seal([]byte("x"), "p", true)
+	sealed, err := k.SealFirst([]byte("x"), "p")
 	check(t, err)
 	info, err := os.Stat(path)
 	check(t, err)
@@ -62,7 +62,7 @@ func TestKeyringRace(t *testing.T) {
 		all.Go(func() {
 			k, err := openKeyring(cfg)
 			if err == nil {
-				sealed[i], err = k.Seal([]byte("x"), "p", true)
+				sealed[i], err = k.SealFirst([]byte("x"), "p")
 			}
 			if err != nil {
 				t.Error(err)

@@ -50,8 +50,10 @@ type callback struct {
 }
 
 func good() callback {
-	return callback{"POST", "/callback/fidocreatecredential", "hermod", "pass:word", "application/json",
-		`{"commandId":"1043","commandType":"FIDO_CREATE_CREDENTIAL","state":"COMPLETED","status":"OK"}`}
+	return callback{
+		"POST", "/callback/fidocreatecredential", "hermod", "pass:word", "application/json",
+		`{"commandId":"1043","commandType":"FIDO_CREATE_CREDENTIAL","state":"COMPLETED","status":"OK"}`,
+	}
 }
 
 func (d *door) send(t testing.TB, c callback) (*http.Response, string) {
