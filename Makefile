@@ -48,7 +48,7 @@ differential: ## some thousands of ceremonies, judged here and by another implem
 	cd test/differential && go vet ./... && go test -count=1 ./...
 
 .PHONY: mutate
-mutate: ## break each check of webauthn in turn and see that a test notices; takes minutes
+mutate: ## break each check of the verifier in turn and see that a test notices; takes an hour
 	go run ./test/mutate
 
 .PHONY: browser

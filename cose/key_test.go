@@ -272,6 +272,7 @@ func TestParseRSA(t *testing.T) {
 		{"exponent 65536", func(m members) { m[two] = []byte{1, 0, 0} }, cose.KeyValue},
 		{"exponent 2³¹+1", func(m members) { m[two] = []byte{0x80, 0, 0, 1} }, cose.KeyValue},
 		{"exponent 2³²+1", func(m members) { m[two] = []byte{1, 0, 0, 0, 1} }, cose.KeyValue},
+		{"exponent 2⁶⁴+65537", func(m members) { m[two] = []byte{1, 0, 0, 0, 0, 0, 1, 0, 1} }, cose.KeyValue},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -339,6 +340,16 @@ func TestEqual(t *testing.T) {
 			if got, want := ka.Equal(kb.Public()), bytes.Equal(a.SPKI, b.SPKI); got != want {
 				t.Errorf("%s equals %s: %v, want %v", a.Name, b.Name, got, want)
 			}
+		}
+	}
+	// And to others of its own type, which the answers do not have.
+	for name, pair := range map[string][2]interface{ Equal(crypto.PublicKey) bool }{
+		"Ed448":     {cose.Ed448PublicKey{1, 2}, cose.Ed448PublicKey{1, 3}},
+		"secp256k1": {cose.Secp256k1PublicKey{1, 2}, cose.Secp256k1PublicKey{1, 3}},
+		"ML-DSA":    {cose.MLDSAPublicKey{1, 2}, cose.MLDSAPublicKey{1, 3}},
+	} {
+		if !pair[0].Equal(pair[0]) || pair[0].Equal(pair[1]) || pair[0].Equal([]byte{1, 2}) {
+			t.Errorf("%s: what is equal is not told from what is not", name)
 		}
 	}
 	if parse(t, answers[0].Key).Equal(nil) {

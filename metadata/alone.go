@@ -13,7 +13,7 @@ import (
 // What is wrong with single members is told in the findings, as with a BLOB.
 func ParseEntry(text json.RawMessage) (*Entry, []Finding, error) {
 	var whole map[string]json.RawMessage // once for all levels: limits, valid UTF-8, no member twice
-	if err := strictjson.Decode(text, &whole, strictjson.MaxBytes(maxEntryBytes)); err != nil {
+	if err := strictjson.Decode(text, &whole, strictjson.MaxBytes(maxEntryBytes), strictjson.MaxValues(maxValues(len(text)))); err != nil {
 		return nil, nil, refuse(ReasonEntryMalformed, stepEntry, "not a strict JSON object").because(err)
 	}
 	r := &entryReader{index: -1}

@@ -23,10 +23,16 @@ const (
 	MaxIconBytes = 256 << 10
 
 	maxHeaderBytes = 64 << 10
-	maxEntryBytes  = MaxStatementBytes + 1<<20 // of an entry on its own: a statement, and as much history
-	maxEntries     = 100_000
-	maxFindings    = 10_000 // further ones are not told
+
+	maxHeaderValues = 1000
+	maxEntryBytes   = MaxStatementBytes + 1<<20 // of an entry on its own: a statement, and as much history
+	maxEntries      = 100_000
+	maxFindings     = 10_000 // further ones are not told
 )
+
+// maxValues is how many values JSON of n bytes may have. Metadata are names, sentences,
+// certificates and pictures: they have more than 16 bytes a value.
+func maxValues(n int) int { return 1000 + n/16 }
 
 // How far ahead [BLOB.NextFetch] looks, whatever a BLOB says.
 const (
@@ -160,7 +166,7 @@ func (b *BLOB) parsePayload(payload []byte) ([]json.RawMessage, error) {
 	}
 	// Once for all levels: limits, valid UTF-8, no member twice.
 	var members map[string]json.RawMessage
-	if err := strictjson.Decode(payload, &members, strictjson.MaxBytes(MaxBLOBBytes)); err != nil {
+	if err := strictjson.Decode(payload, &members, strictjson.MaxBytes(MaxBLOBBytes), strictjson.MaxValues(maxValues(len(payload)))); err != nil {
 		return nil, malformed(err, "not a strict JSON object")
 	}
 	o := object{members: members}

@@ -45,6 +45,10 @@ func TestFreshSteps(t *testing.T) {
 		{"step 3: due yesterday, within grace", strict("2026-06-14", 12*time.Hour+1), ""},
 		{"step 3: due yesterday, grace is over", strict("2026-06-14", 12*time.Hour), metadata.ReasonOutdated},
 		{"step 3: due at the beginning of time", strict("0000-01-01", 24*time.Hour), metadata.ReasonOutdated},
+		{"step 3: no date, strict", func(d *draft) {
+			delete(d.payload, "nextUpdate")
+			d.options.RefuseOutdated = true
+		}, ""},
 		{"step 3: overdue, not strict", due("2020-01-01"), ""},
 	})
 	d := newDraft()

@@ -104,7 +104,7 @@ func (s *signed) parseHeader(text []byte, allowed []cose.Algorithm) (half int, e
 		X5C      *[]string       `json:"x5c"`
 		Critical json.RawMessage `json:"crit"`
 	}
-	if err := strictjson.Decode(text, &header, strictjson.DisallowNull(), strictjson.MaxBytes(maxHeaderBytes)); err != nil {
+	if err := strictjson.Decode(text, &header, strictjson.DisallowNull(), strictjson.MaxBytes(maxHeaderBytes), strictjson.MaxValues(maxHeaderValues)); err != nil {
 		return 0, refuse(ReasonJWSMalformed, stepForm, "the header is not JSON of its form").because(err)
 	}
 	// RFC 7515 §4.1.11: we know none of the extensions that it could name.

@@ -41,7 +41,7 @@ func (o *object) take(name string, v any) error {
 	if !ok || string(raw) == "null" {
 		return nil
 	}
-	return strictjson.Decode(raw, v, strictjson.DisallowNull(), strictjson.MaxBytes(MaxBLOBBytes))
+	return strictjson.Decode(raw, v, strictjson.DisallowNull(), strictjson.MaxBytes(MaxBLOBBytes), strictjson.MaxValues(maxValues(MaxBLOBBytes)))
 }
 
 // rest returns the members that nobody took, or nil.

@@ -146,7 +146,7 @@ type GetInfo struct {
 // [*VerificationError]; what is wrong with single members is told in the findings.
 func ParseStatement(data []byte) (*Statement, []Finding, error) {
 	var members map[string]json.RawMessage
-	if err := strictjson.Decode(data, &members, strictjson.MaxBytes(MaxStatementBytes)); err != nil {
+	if err := strictjson.Decode(data, &members, strictjson.MaxBytes(MaxStatementBytes), strictjson.MaxValues(maxValues(len(data)))); err != nil {
 		return nil, nil, refuse(ReasonStatementMalformed, "statement", "not a strict JSON object").because(err)
 	}
 	r := &entryReader{index: -1}

@@ -106,6 +106,10 @@ func TestProcessingSteps(t *testing.T) {
 	runCases(t, []verifyCase{
 		{"step 1: no root", func(d *draft) { d.options.Roots = nil }, metadata.ReasonInternal},
 		{"step 1: a root that is nil", func(d *draft) { d.options.Roots = []*x509.Certificate{nil} }, metadata.ReasonInternal},
+		{"step 1: a fetched chain with a nil", func(d *draft) {
+			d.header["x5u"] = "https://mds.example/chain"
+			d.options.Chain = []*x509.Certificate{d.service.leaf.cert, nil}
+		}, metadata.ReasonInternal},
 		{"step 1: no time", func(d *draft) { d.options.Time = time.Time{} }, metadata.ReasonInternal},
 		{"step 1: another root", func(d *draft) {
 			d.options.Roots = []*x509.Certificate{issue(template("Root", true), p256(), nil).cert}
@@ -177,6 +181,10 @@ func TestProcessingSteps(t *testing.T) {
 		{"step 5: no chain, the root has expired", func(d *draft) {
 			delete(d.header, "x5c")
 			d.signer, d.options.Time = d.service.root.key, now.AddDate(1, 0, 0)
+		}, metadata.ReasonChainExpired},
+		{"step 5: no chain, the root is not yet valid", func(d *draft) {
+			delete(d.header, "x5c")
+			d.signer, d.options.Time = d.service.root.key, now.AddDate(-1, 0, 0)
 		}, metadata.ReasonChainExpired},
 		{"step 5: the signer is a root", func(d *draft) {
 			d.options.Roots, d.options.RevocationLists = []*x509.Certificate{d.service.leaf.cert}, nil
@@ -328,7 +336,8 @@ func TestPayloadSteps(t *testing.T) {
 		{"3.1.6: no entries", drop("entries"), malformed},
 		{"3.1.6: entries an object", set("entries", members{}), malformed},
 		{"3.1.6: entries empty", set("entries", []any{}), ""},
-		{"3.1.6: too many entries", set("entries", make([]int, 100_001)), malformed},
+		{"3.1.6: too many entries", set("entries", slices.Repeat([]string{"no entry, but as long as one"}, 100_001)), malformed},
+		{"3.1.6: more values than text explains", set("entries", make([]int, 10_000)), malformed},
 		{"3.1.6: legal header accepted", func(d *draft) { d.options.LegalHeader = legalText }, ""},
 		{"3.1.6: another legal header accepted", func(d *draft) { d.options.LegalHeader = legalText + " " }, metadata.ReasonLegalHeader},
 	}

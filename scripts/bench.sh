@@ -9,17 +9,24 @@ cd "$(dirname "$0")/.."
 rounds=${ROUNDS:-5}
 
 # medians runs the benchmarks of a package that match a pattern, and prints for each
-# the median, fastest and slowest of its rounds in microseconds an operation.
+# the median, fastest and slowest of its rounds in microseconds an operation, and what
+# the median round allocated.
 medians() {
-  go test "$1" -run '^$' -bench "$2" -benchtime 1s -count "$rounds" |
-    awk '/^Benchmark/ { sub(/-[0-9]+$/, "", $1); print $1, $3 / 1000 }' | sort -k1,1 -k2,2n |
-    awk 'function flush() { if (n) printf "%-52s %9.1f us %9.1f us %9.1f us\n", name, v[int((n + 1) / 2)], v[1], v[n]; n = 0 }
-         $1 != name { flush(); name = $1 } { v[++n] = $2 } END { flush() }'
+  go test "$1" -run '^$' -bench "$2" -benchmem -benchtime "${3:-1s}" -count "$rounds" |
+    awk '/^Benchmark/ { sub(/-[0-9]+$/, "", $1); print $1, $3 / 1000, $(NF - 3), $(NF - 1) }' | sort -k1,1 -k2,2n |
+    awk 'function flush(m) { if (n) { m = int((n + 1) / 2); printf "%-44s %11.3f us %11.3f us %11.3f us %9d B %6d allocs\n", name, v[m], v[1], v[n], b[m], a[m] }; n = 0 }
+         $1 != name { flush(); name = $1 } { v[++n] = $2; b[n] = $3; a[n] = $4 } END { flush() }'
 }
 
-printf '%-52s %12s %12s %12s\n' "" median fastest slowest
+printf '%-44s %14s %14s %14s\n' "" median fastest slowest
 echo "verifying an ES256 assertion: judge with all steps and its JSON, ecdsa the bare signature"
 medians ./webauthn '^BenchmarkAuthentication$/^(judge|ecdsa)$'
+echo "verifying a registration, trust included: packed and tpm have two signatures, ecdsa twice is these alone"
+medians ./webauthn '^BenchmarkRegistration$'
+echo "a BLOB of 2 MB verified and read, and its JSON decoded without a check; a look-up, and a bare map's; a policy decision"
+medians ./metadata '^BenchmarkVerifyBLOB$'
+medians ./metadata '^BenchmarkLookUp$/^(AAGUID|map)$'
+medians ./internal/policy '^BenchmarkDecide$'
 echo "storing one tiny row a transaction, durable: the floor of everything stored"
 medians ./internal/store '^BenchmarkGroupCommit$/^sqlite$'
 echo

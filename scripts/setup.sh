@@ -13,6 +13,7 @@ need git git
 need initdb postgresql "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)"
 need chromium chromium
 need certutil libnss3-tools
+need openssl openssl
 need node nodejs
 need npm npm
 

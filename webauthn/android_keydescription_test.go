@@ -82,6 +82,44 @@ func TestKeyDescriptionTruncated(t *testing.T) {
 	}
 }
 
+// A number whose first bit is set has a zero before it, and no other number has: devices
+// of version 200 write it so.
+func TestKeyDescriptionNumbers(t *testing.T) {
+	good := softDescription(t)
+	version := []byte{asn1.TagInteger, 2, 0x01, 0x2c} // 300
+	if !bytes.Contains(good, version) {
+		t.Fatalf("no version 300 in %x", good)
+	}
+	for name, test := range map[string]struct {
+		number []byte
+		ok     bool
+	}{
+		"200":                   {[]byte{asn1.TagInteger, 2, 0x00, 0xc8}, true},
+		"100, with a zero more": {[]byte{asn1.TagInteger, 2, 0x00, 0x64}, false},
+		"negative":              {[]byte{asn1.TagInteger, 2, 0xc8, 0x00}, false},
+	} {
+		d, err := webauthn.ParseKeyDescription(bytes.Replace(good, version, test.number, 1))
+		if (err == nil) != test.ok {
+			t.Errorf("version %s: %+v, %v", name, d, err)
+		}
+	}
+}
+
+// What has the number of the right type, but is of another class or form, is not of it.
+func TestKeyDescriptionClasses(t *testing.T) {
+	good := softDescription(t)
+	challenge := []byte{asn1.TagOctetString, 32}
+	if !bytes.Contains(good, challenge) {
+		t.Fatalf("no challenge in %x", good)
+	}
+	for _, tag := range []byte{0x44, 0x84, 0xc4, 0x24} { // the other classes, and one made of parts
+		spoilt := bytes.Replace(good, challenge, []byte{tag, 32}, 1)
+		if d, err := webauthn.ParseKeyDescription(spoilt); err == nil {
+			t.Errorf("tag %#x: accepted %+v", tag, d)
+		}
+	}
+}
+
 func FuzzKeyDescription(f *testing.F) {
 	f.Add(softDescription(f))
 	f.Add(vectorDescription(f))

@@ -74,6 +74,8 @@ type Authentication struct {
 	UserHandle []byte
 	// Extensions are the authenticator's extension outputs.
 	Extensions Extensions
+	// Outputs are the client's extension outputs, by its word.
+	Outputs ClientOutputs
 	// Warnings are what was let pass.
 	Warnings []Warning
 }
@@ -143,6 +145,7 @@ func JudgeAuthentication(exp AuthenticationExpectation, resp *AuthenticationResp
 		Flags:        authData.Flags,
 		UserHandle:   resp.UserHandle,
 		Extensions:   authData.Extensions,
+		Outputs:      readOutputs(resp.ClientExtensionResults),
 		Warnings:     warnings,
 	}, nil
 }

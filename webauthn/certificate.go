@@ -99,10 +99,22 @@ func checkModelExtension(value []byte, model AAGUID, step string) error {
 	return nil
 }
 
+// parseFirmware reads the value of id-fido-gen-ce-fw-version.
+func parseFirmware(value []byte) (version uint64, ok bool) {
+	var n int64
+	rest, err := asn1.Unmarshal(value, &n)
+	return uint64(n), err == nil && len(rest) == 0 && n >= 0
+}
+
+// parseSerial reads the value of id-fido-gen-ce-sernum.
+func parseSerial(value []byte) (serial []byte, ok bool) {
+	rest, err := asn1.Unmarshal(value, &serial)
+	return serial, err == nil && len(rest) == 0
+}
+
 // checkFirmwareExtension judges the value of id-fido-gen-ce-fw-version.
 func checkFirmwareExtension(value []byte, step string) error {
-	var version int64
-	if rest, err := asn1.Unmarshal(value, &version); err != nil || len(rest) > 0 || version < 0 {
+	if _, ok := parseFirmware(value); !ok {
 		return refuse(ReasonAttestationCertificate, step, "the certificate's firmware version is not a non-negative INTEGER")
 	}
 	return nil
@@ -110,8 +122,7 @@ func checkFirmwareExtension(value []byte, step string) error {
 
 // checkSerialExtension judges the value of id-fido-gen-ce-sernum.
 func checkSerialExtension(value []byte, step string) error {
-	var serial []byte
-	if rest, err := asn1.Unmarshal(value, &serial); err != nil || len(rest) > 0 {
+	if _, ok := parseSerial(value); !ok {
 		return refuse(ReasonAttestationCertificate, step, "the certificate's serial number extension is not an OCTET STRING")
 	}
 	return nil

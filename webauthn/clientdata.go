@@ -59,7 +59,7 @@ func (o *topOrigin) UnmarshalJSON(data []byte) error {
 func parseClientData(data []byte, p *procedure) (ClientData, error) {
 	var wire clientDataWire
 	text := bytes.TrimPrefix(data, byteOrderMark)
-	if err := strictjson.Decode(text, &wire, strictjson.MaxBytes(maxClientDataBytes), strictjson.DisallowNull()); err != nil {
+	if err := strictjson.Decode(text, &wire, strictjson.MaxBytes(maxClientDataBytes), strictjson.MaxValues(maxValues), strictjson.DisallowNull()); err != nil {
 		return ClientData{}, refuse(ReasonClientDataMalformed, p.clientJSON, "the client data does not have the form of §5.8.1").because(err)
 	}
 	if wire.Type == "" || wire.Challenge == "" || wire.Origin == "" {

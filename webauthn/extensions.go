@@ -113,14 +113,3 @@ func parseExtensions(data []byte, step string) (Extensions, []byte, error) {
 func actedUpon(results map[string]json.RawMessage, id string) bool {
 	return string(results[id]) == "true"
 }
-
-// discoverable returns what credProps says (§10.1.3); nil if nothing.
-func discoverable(results map[string]json.RawMessage) *bool {
-	var props struct {
-		RK *bool `json:"rk"`
-	}
-	if raw, ok := results["credProps"]; !ok || json.Unmarshal(raw, &props) != nil {
-		return nil
-	}
-	return props.RK
-}

@@ -42,6 +42,7 @@ func TestAppleSteps(t *testing.T) {
 		{"step 4: empty", nonce(func([]byte) []byte { return nil }), webauthn.ReasonAppleNonce, "8.8/4"},
 		{"step 4: under another tag", nonce(func(b []byte) []byte { b[2] = 0xa2; return b }), webauthn.ReasonAppleNonce, "8.8/4"},
 		{"step 4: not wrapped", nonce(func(b []byte) []byte { return b[4:] }), webauthn.ReasonAppleNonce, "8.8/4"},
+		{"step 4: nonce alone", nonce(func(b []byte) []byte { return b[6:] }), webauthn.ReasonAppleNonce, "8.8/4"},
 		{"step 4: lengths of more bytes than they need", nonce(func(b []byte) []byte {
 			return append([]byte{0x30, 0x81, 0x24}, b[2:]...)
 		}), webauthn.ReasonAppleNonce, "8.8/4"},

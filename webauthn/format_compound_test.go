@@ -37,7 +37,7 @@ func TestCompoundSteps(t *testing.T) {
 	with := func(more ...softkey.Statement) func(*softRegistration) {
 		return parts(func(made *softkey.Statement) { made.Parts = append(made.Parts, more...) })
 	}
-	element := func(item ...pair) func(*softRegistration) {
+	second := func(item []byte) func(*softRegistration) {
 		return func(s *softRegistration) {
 			s.forge.Statement = func(made *softkey.Statement) {
 				packed := made.Parts[0].Members
@@ -46,10 +46,11 @@ func TestCompoundSteps(t *testing.T) {
 					pair{cText("sig"), cBytes(packed["sig"].([]byte))},
 					pair{cText("x5c"), cArray(cBytes(packed["x5c"].([][]byte)[0]))},
 				)})
-				s.handmade = cArray(first, cMap(item...))
+				s.handmade = cArray(first, item)
 			}
 		}
 	}
+	element := func(item ...pair) func(*softRegistration) { return second(cMap(item...)) }
 	none := pair{cText("attStmt"), cMap()}
 	steps := []softStep{
 		{"untouched", func(*softRegistration) {}, "", ""},
@@ -65,6 +66,7 @@ func TestCompoundSteps(t *testing.T) {
 		}), malformed, "8.9/1"},
 		{"step 1: compound in name only", with(softkey.Statement{Format: "compound", Members: map[string]any{}}), malformed, "8.9/1"},
 		{"step 1: statement a list", with(softkey.Statement{Format: "none", Parts: []softkey.Statement{}}), malformed, "8.9/1"},
+		{"step 1: a part that is a list", second(cArray(cText("none"), cMap())), malformed, "8.9/1"},
 		{"step 1: unknown format", with(softkey.Statement{Format: "unheard-of", Members: map[string]any{}}), webauthn.ReasonAttestationFormatUnknown, "7.1/21"},
 		{"step 1: format without name", with(softkey.Statement{Members: map[string]any{}}), webauthn.ReasonAttestationFormatUnknown, "7.1/21"},
 		{"step 1: the same twice", parts(func(made *softkey.Statement) { made.Parts[1] = made.Parts[0] }), "", ""},

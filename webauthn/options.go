@@ -76,6 +76,14 @@ const (
 	ConveyanceEnterprise Conveyance = "enterprise"
 )
 
+// Hints tell the client which kind of authenticator the user is likely to take, the
+// likeliest first (§5.8.7). A client passes over those it does not know.
+const (
+	HintSecurityKey  = "security-key"
+	HintClientDevice = "client-device"
+	HintHybrid       = "hybrid"
+)
+
 // CreationOptions are what navigator.credentials.create takes (§5.4). Their JSON is
 // what PublicKeyCredential.parseCreationOptionsFromJSON reads.
 type CreationOptions struct {

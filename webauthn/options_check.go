@@ -66,12 +66,18 @@ func (o *CreationOptions) Check() error {
 			return &OptionsError{Member: fmt.Sprintf("pubKeyCredParams[%d].alg", i), Problem: "missing"}
 		}
 	}
-	return checkShared("excludeCredentials", o.Challenge, o.TimeoutMillis, o.ExcludeCredentials)
+	if err := checkShared("excludeCredentials", o.Challenge, o.TimeoutMillis, o.ExcludeCredentials); err != nil {
+		return err
+	}
+	return checkExtensions(o.Extensions, registrationInputs, nil)
 }
 
 // Check reports, as an [*OptionsError], the first member that a client would not take.
 func (o *RequestOptions) Check() error {
-	return checkShared("allowCredentials", o.Challenge, o.TimeoutMillis, o.AllowCredentials)
+	if err := checkShared("allowCredentials", o.Challenge, o.TimeoutMillis, o.AllowCredentials); err != nil {
+		return err
+	}
+	return checkExtensions(o.Extensions, authenticationInputs, o.AllowCredentials)
 }
 
 // checkShared checks what both kinds of options have; list is the name of credentials.

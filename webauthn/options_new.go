@@ -1,6 +1,7 @@
 package webauthn
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -16,8 +17,9 @@ func NewChallenge() []byte {
 }
 
 // NewCreationOptions returns o, checked and completed: a fresh challenge, the RP ID
-// as name, the recommended algorithms and timeout, and the Level 1 form of
-// ResidentKey, each where o leaves it out.
+// as name, the recommended algorithms and timeout, the Level 1 form of ResidentKey, and
+// for clients that know no hints the attachment that all hints agree on, each where o
+// leaves it out.
 //
 // An error is an [*OptionsError].
 func NewCreationOptions(o CreationOptions) (*CreationOptions, error) {
@@ -39,17 +41,51 @@ func NewCreationOptions(o CreationOptions) (*CreationOptions, error) {
 	if o.ExcludeCredentials == nil {
 		o.ExcludeCredentials = []CredentialDescriptor{}
 	}
-	if s := o.AuthenticatorSelection; s != nil {
-		selection := *s
-		if s.ResidentKey != "" {
-			selection.RequireResidentKey = s.ResidentKey == ResidentKeyRequired
-		}
-		o.AuthenticatorSelection = &selection
-	}
+	o.AuthenticatorSelection = completeSelection(o.AuthenticatorSelection, o.Hints)
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	return &o, nil
+}
+
+// completeSelection returns a copy of s, completed; nil if there is nothing to say.
+func completeSelection(s *AuthenticatorSelection, hints []string) *AuthenticatorSelection {
+	hinted := attachmentOf(hints)
+	if s == nil && hinted == "" {
+		return nil
+	}
+	var selection AuthenticatorSelection
+	if s != nil {
+		selection = *s
+	}
+	if selection.ResidentKey != "" {
+		selection.RequireResidentKey = selection.ResidentKey == ResidentKeyRequired
+	}
+	selection.AuthenticatorAttachment = cmp.Or(selection.AuthenticatorAttachment, hinted)
+	return &selection
+}
+
+// attachmentOf returns the attachment that clients without hints are to be told
+// (§5.8.7). Where the hints are for both attachments neither is left out, or such a
+// client would refuse what a newer one offers in the second place.
+func attachmentOf(hints []string) Attachment {
+	var all Attachment
+	for _, hint := range hints {
+		var one Attachment
+		switch hint {
+		case HintSecurityKey, HintHybrid:
+			one = AttachmentCrossPlatform
+		case HintClientDevice:
+			one = AttachmentPlatform
+		default:
+			continue // a client does not know it either
+		}
+		if all != "" && one != all {
+			return ""
+		}
+		all = one
+	}
+	return all
 }
 
 // NewRequestOptions returns o, checked and completed with a fresh challenge and the
@@ -95,12 +131,7 @@ func Descriptors(ids ...[]byte) []CredentialDescriptor {
 // CredProtectInput returns the extension inputs that ask for a protection level; with
 // enforce, an authenticator that cannot give it makes no credential.
 func CredProtectInput(level CredProtect, enforce bool) (map[string]json.RawMessage, error) {
-	policies := map[CredProtect]string{
-		CredProtectOptional:           "userVerificationOptional",
-		CredProtectOptionalWithIDList: "userVerificationOptionalWithCredentialIDList",
-		CredProtectRequired:           "userVerificationRequired",
-	}
-	policy, ok := policies[level]
+	policy, ok := credProtectNames[level]
 	if !ok {
 		return nil, &OptionsError{Member: "extensions.credentialProtectionPolicy", Problem: "no such level"}
 	}
@@ -131,8 +162,21 @@ func (o *CreationOptions) Expectation(rp RelyingParty, trust TrustPolicy) Regist
 		Challenge:        o.Challenge,
 		UserVerification: verification,
 		Algorithms:       o.Algorithms(),
+		CredProtect:      o.enforcedCredProtect(),
+		Attestation:      o.Attestation,
 		Trust:            trust,
 	}
+}
+
+// enforcedCredProtect returns the protection level that the options insist on; zero if
+// none.
+func (o *CreationOptions) enforcedCredProtect() CredProtect {
+	name, _ := output[string](o.Extensions, "credentialProtectionPolicy")
+	level, _ := ParseCredProtect(name)
+	if enforce, _ := output[bool](o.Extensions, "enforceCredentialProtectionPolicy"); !enforce {
+		return 0
+	}
+	return level
 }
 
 // Expectation returns what an assertion with these options is judged by. record is

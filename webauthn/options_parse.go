@@ -40,6 +40,10 @@ func ParseRequestOptions(data []byte) (*RequestOptions, error) {
 	return o, nil
 }
 
+// maxOptionsValues is how many values options hold: enough to name some 400 credentials,
+// which fill MaxOptionsBytes.
+const maxOptionsValues = 4096
+
 // parseOptions decodes data, or its publicKey member, into options.
 func parseOptions(data []byte, options any) error {
 	if len(data) > MaxOptionsBytes {
@@ -48,13 +52,13 @@ func parseOptions(data []byte, options any) error {
 	var wrapper struct {
 		PublicKey json.RawMessage `json:"publicKey"`
 	}
-	if err := strictjson.Decode(data, &wrapper); err != nil {
+	if err := strictjson.Decode(data, &wrapper, strictjson.MaxValues(maxOptionsValues)); err != nil {
 		return optionsRefused(err)
 	}
 	if wrapper.PublicKey != nil {
 		data = wrapper.PublicKey
 	}
-	if err := strictjson.Decode(data, options); err != nil {
+	if err := strictjson.Decode(data, options, strictjson.MaxValues(maxOptionsValues)); err != nil {
 		return optionsRefused(err)
 	}
 	return nil

@@ -100,7 +100,10 @@ func (f *pathFinder) checkRevocation(c, issuer *x509.Certificate) *VerificationE
 	if len(f.policy.RevocationLists) == 0 && !f.policy.RequireRevocationLists {
 		return nil
 	}
-	at := f.policy.Time
+	at := f.policy.RevocationTime
+	if at.IsZero() {
+		at = f.policy.Time
+	}
 	answer := revocation.Ask(f.policy.RevocationLists, c, issuer, at)
 	switch {
 	case answer.Revoked && (at.IsZero() || !answer.Since.After(at)):

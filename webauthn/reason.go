@@ -131,6 +131,10 @@ const (
 	ReasonSafetyNetIntegrity Reason = "safetynet_integrity"
 )
 
+// ReasonCredProtect: the credential is less protected than the options insisted on
+// (CTAP 2.1 §12.1).
+const ReasonCredProtect Reason = "cred_protect"
+
 // ReasonInternal: the call could not be judged, through no fault of the response;
 // an expectation without an RP ID, for example.
 const ReasonInternal Reason = "internal"
@@ -193,6 +197,9 @@ const (
 	WarningAndroidKeyAuthorizations Warning = "android_key_authorizations_absent"
 	// WarningSHA1Statement: a TPM's attestation is signed with SHA-1.
 	WarningSHA1Statement Warning = "sha1_statement"
+	// WarningSerialNumber: the attestation certificate carries the serial number of its
+	// authenticator, and enterprise attestation was not asked for (§8.2.1).
+	WarningSerialNumber Warning = "serial_number_unasked"
 	// WarningSignCount: the signature counter did not grow.
 	WarningSignCount Warning = "sign_count"
 )

@@ -22,6 +22,12 @@ type RegistrationExpectation struct {
 	// Algorithms are those the options offered. Empty means what clients take an
 	// empty list for: ES256 and RS256.
 	Algorithms []cose.Algorithm
+	// CredProtect is the least protection level that the options insisted on; zero if
+	// they did not.
+	CredProtect CredProtect
+	// Attestation is what the options asked for; zero counts as none. It decides on
+	// warnings alone: authenticators need not heed it.
+	Attestation Conveyance
 	// Trust is which attestations are acceptable; zero accepts none.
 	Trust TrustPolicy
 }
@@ -61,6 +67,8 @@ type Registration struct {
 	// Discoverable is the client's word, from credProps, on whether the credential
 	// can be used without naming it; nil if it did not say.
 	Discoverable *bool
+	// Outputs are the client's extension outputs, by its word.
+	Outputs ClientOutputs
 
 	// Warnings are what was let pass.
 	Warnings []Warning
@@ -165,8 +173,18 @@ func VerifyRegistration(exp RegistrationExpectation, resp *RegistrationResponse)
 		return nil, refuse(ReasonCredentialIDMismatch, "7.1/25", "rawId is not the credential ID that the authenticator made")
 	}
 
-	// Steps 27 and 28: what the caller stores.
-	return newRegistration(resp, key, att), nil
+	// Step 28: extension outputs, asked for or not, are handed on; what the options
+	// insisted on is there.
+	if err := judgeCredProtect(exp.CredProtect, authData.Extensions); err != nil {
+		return nil, err
+	}
+
+	// Step 27: what the caller stores.
+	reg := newRegistration(resp, key, att)
+	if exp.Attestation != ConveyanceEnterprise && att.SerialNumber() != nil {
+		reg.Warnings = append(reg.Warnings, WarningSerialNumber)
+	}
+	return reg, nil
 }
 
 // clientDefaults are the algorithms clients take an empty list for (§5.1.3 step 10).
@@ -177,9 +195,9 @@ func registeredKey(offered []cose.Algorithm, attested *AttestedCredential) (*cos
 	if len(offered) == 0 {
 		offered = clientDefaults
 	}
-	key, err := cose.ParseKey(attested.PublicKey)
+	key, err := parseCredentialKey(attested)
 	if err != nil {
-		return nil, refuse(ReasonPublicKeyInvalid, "7.1/20", "the credential key is not usable").because(err)
+		return nil, err
 	}
 	if !slices.Contains(offered, key.Algorithm()) {
 		return nil, refuse(ReasonAlgorithmNotOffered, "7.1/20", "algorithm %d was not offered", key.Algorithm())
@@ -187,9 +205,18 @@ func registeredKey(offered []cose.Algorithm, attested *AttestedCredential) (*cos
 	return key, nil
 }
 
+// parseCredentialKey reads a new credential's key, which has to be usable.
+func parseCredentialKey(attested *AttestedCredential) (*cose.Key, error) {
+	key, err := cose.ParseKey(attested.PublicKey)
+	if err != nil {
+		return nil, refuse(ReasonPublicKeyInvalid, "7.1/20", "the credential key is not usable").because(err)
+	}
+	return key, nil
+}
+
 // newRegistration collects what was verified.
 func newRegistration(resp *RegistrationResponse, key *cose.Key, att *Attestation) *Registration {
-	authData := resp.AuthenticatorData
+	authData, outputs := resp.AuthenticatorData, readOutputs(resp.ClientExtensionResults)
 	return &Registration{
 		CredentialID:      authData.Attested.CredentialID,
 		PublicKey:         authData.Attested.PublicKey,
@@ -202,7 +229,8 @@ func newRegistration(resp *RegistrationResponse, key *cose.Key, att *Attestation
 		Chain:             fingerprints(att.Certificates),
 		Transports:        resp.Transports,
 		Extensions:        authData.Extensions,
-		Discoverable:      discoverable(resp.ClientExtensionResults),
+		Discoverable:      outputs.Discoverable,
+		Outputs:           outputs,
 		AttestationObject: resp.AttestationObject,
 		ClientDataJSON:    resp.ClientDataJSON,
 		attestation:       att,

@@ -262,6 +262,25 @@ func TestRegistrationSteps(t *testing.T) {
 			m.auth.extensions = cMap(pair{cText("later"), cArray(cInt(1))})
 			m.members["clientExtensionResults"] = map[string]any{"later": true}
 		}, "", ""},
+		{"step 28: less protected than insisted on", func(_ *testing.T, m *madeRegistration) {
+			m.exp.CredProtect = webauthn.CredProtectRequired
+			m.auth.flags |= 0x80
+			m.auth.extensions = cMap(pair{cText("credProtect"), cInt(2)})
+		}, webauthn.ReasonCredProtect, "7.1/28"},
+		{"step 28: not protected at all", func(_ *testing.T, m *madeRegistration) {
+			m.exp.CredProtect = webauthn.CredProtectOptionalWithIDList
+		}, webauthn.ReasonCredProtect, "7.1/28"},
+		{"step 28: protection level of another type", func(_ *testing.T, m *madeRegistration) {
+			m.exp.CredProtect = webauthn.CredProtectOptionalWithIDList
+			m.auth.flags |= 0x80
+			m.auth.extensions = cMap(pair{cText("credProtect"), cText("3")})
+		}, webauthn.ReasonCredProtect, "7.1/28"},
+		{"step 28: more protected than insisted on", func(_ *testing.T, m *madeRegistration) {
+			m.exp.CredProtect = webauthn.CredProtectOptionalWithIDList
+			m.auth.flags |= 0x80
+			m.auth.extensions = cMap(pair{cText("credProtect"), cInt(3)})
+		}, "", ""},
+		{"step 28: insisted on what all have", func(_ *testing.T, m *madeRegistration) { m.exp.CredProtect = webauthn.CredProtectOptional }, "", ""},
 		{"step 28: no extension results", func(_ *testing.T, m *madeRegistration) { m.members["clientExtensionResults"] = nil }, "", ""},
 	}
 	for _, test := range tests {
@@ -361,13 +380,18 @@ func TestExtensionsJSON(t *testing.T) {
 func TestSecretResultsAreDropped(t *testing.T) {
 	for _, prf := range []string{`{"enabled":true,"results":{"first":"c2VjcmV0"}}`, `"c2VjcmV0"`, `["c2VjcmV0"]`} {
 		m := newRegistration(t)
-		m.members["clientExtensionResults"] = map[string]any{"prf": json.RawMessage(prf), "credProps": map[string]any{}}
+		m.members["clientExtensionResults"] = map[string]any{
+			"prf": json.RawMessage(prf), "hmacGetSecret": map[string]any{"output1": "c2VjcmV0"}, "credProps": map[string]any{},
+		}
 		resp, err := webauthn.ParseRegistrationResponse(m.json(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if text := fmt.Sprintf("%s", resp.ClientExtensionResults); strings.Contains(text, "c2VjcmV0") {
 			t.Errorf("prf %s: kept %s", prf, text)
+		}
+		if _, ok := resp.ClientExtensionResults["hmacGetSecret"]; ok {
+			t.Error("results of hmacGetSecret are kept")
 		}
 		if _, ok := resp.ClientExtensionResults["credProps"]; !ok {
 			t.Errorf("prf %s: other results are lost", prf)

@@ -27,7 +27,8 @@ type RegistrationResponse struct {
 	// Transports are as reported by the client, unknown ones included.
 	Transports []string
 	// ClientExtensionResults are the client's word, by extension identifier. Results
-	// of prf are removed: they are secrets of the user that no server needs.
+	// of prf and hmacGetSecret are removed: they are secrets of the user that no server
+	// needs.
 	ClientExtensionResults map[string]json.RawMessage
 
 	rawAuthData []byte
@@ -53,14 +54,18 @@ type AuthenticationResponse struct {
 	// UserHandle is nil if absent or null, and not nil but empty if given as "".
 	UserHandle []byte
 	// ClientExtensionResults are the client's word, by extension identifier. Results
-	// of prf are removed: they are secrets of the user that no server needs.
+	// of prf and hmacGetSecret are removed: they are secrets of the user that no server
+	// needs.
 	ClientExtensionResults map[string]json.RawMessage
 
 	rawAuthData []byte
 }
 
-// maxResponseBytes is how long a response in JSON may be.
-const maxResponseBytes = 256 << 10
+// Limits of a response in JSON. Honest ones have some dozens of values.
+const (
+	maxResponseBytes = 256 << 10
+	maxValues        = 1000 // of client data and SafetyNet responses as well
+)
 
 // credentialWire is the JSON form of a credential, of either kind.
 type credentialWire[R any] struct {
@@ -232,7 +237,7 @@ func ParseAuthenticationResponse(data []byte) (*AuthenticationResponse, error) {
 // parseCredential reads what both kinds of response have.
 func parseCredential[R any](data []byte, p *procedure) (*credentialWire[R], error) {
 	var wire credentialWire[R]
-	if err := strictjson.Decode(data, &wire, strictjson.MaxBytes(maxResponseBytes)); err != nil {
+	if err := strictjson.Decode(data, &wire, strictjson.MaxBytes(maxResponseBytes), strictjson.MaxValues(maxValues)); err != nil {
 		return nil, refuseJSON(err, p.response)
 	}
 	switch {
@@ -256,8 +261,9 @@ func (w *credentialWire[R]) attachment() Attachment {
 }
 
 // withoutSecrets removes the results of the prf extension (§10.1.4), which clients
-// send along if nobody stops them.
+// send along if nobody stops them, and those of the extension that it rests on.
 func withoutSecrets(results map[string]json.RawMessage) map[string]json.RawMessage {
+	delete(results, "hmacGetSecret")
 	raw, ok := results["prf"]
 	if !ok {
 		return results

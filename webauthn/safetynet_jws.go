@@ -45,10 +45,10 @@ func parseSafetyNetJWS(text []byte) (*safetyNetJWS, error) {
 	if len(text) > maxJWSBytes {
 		return nil, fmt.Errorf("more than %d bytes", maxJWSBytes)
 	}
-	parts := bytes.Split(text, []byte{'.'})
-	if len(parts) != 3 {
-		return nil, fmt.Errorf("%d parts, not three", len(parts))
+	if n := 1 + bytes.Count(text, []byte{'.'}); n != 3 {
+		return nil, fmt.Errorf("%d parts, not three", n)
 	}
+	parts := bytes.Split(text, []byte{'.'})
 	var decoded [3][]byte
 	for i, part := range parts {
 		var err error
@@ -61,7 +61,7 @@ func parseSafetyNetJWS(text []byte) (*safetyNetJWS, error) {
 	if err := j.parseHeader(decoded[0]); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	if err := strictjson.Decode(decoded[1], &j.payload); err != nil {
+	if err := strictjson.Decode(decoded[1], &j.payload, strictjson.MaxValues(maxValues)); err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
 	j.sig = decoded[2]
@@ -82,7 +82,7 @@ func (j *safetyNetJWS) parseHeader(text []byte) error {
 		X5C      []string        `json:"x5c"`
 		Critical json.RawMessage `json:"crit"`
 	}
-	if err := strictjson.Decode(text, &header, strictjson.DisallowNull()); err != nil {
+	if err := strictjson.Decode(text, &header, strictjson.MaxValues(maxValues), strictjson.DisallowNull()); err != nil {
 		return err
 	}
 	// RFC 7515 §4.1.11: we know none of the extensions that it could name.

@@ -46,11 +46,16 @@ type TrustPolicy struct {
 	Time time.Time
 
 	// RevocationLists are asked about every certificate of a path but the anchor. A
-	// certificate that was revoked at Time, or whenever if Time is zero, is refused.
+	// certificate that was revoked at RevocationTime, or whenever if that is zero and
+	// Time too, is refused.
 	RevocationLists []*x509.RevocationList
 
+	// RevocationTime is when the lists are asked. Zero: Time. It is later than Time
+	// where an old registration is judged by what is known now.
+	RevocationTime time.Time
+
 	// RequireRevocationLists refuses a path with a certificate for which no list is in
-	// force at Time. Without it such a certificate passes.
+	// force at RevocationTime. Without it such a certificate passes.
 	RequireRevocationLists bool
 
 	// AllowSHA1Chain accepts SHA-1 signatures on the certificates of a path.

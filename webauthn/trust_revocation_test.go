@@ -66,6 +66,17 @@ func TestRevocationLists(t *testing.T) {
 			_, ca, leaf := revocable(t, a)
 			a.exp.Trust.RevocationLists = []*x509.RevocationList{revoking(t, ca, later, leaf)}
 		}, ""},
+		{"attestation certificate revoked later, asked later still", func(t *testing.T, a *attested) {
+			_, ca, leaf := revocable(t, a)
+			a.exp.Trust.RevocationLists = []*x509.RevocationList{revoking(t, ca, later, leaf)}
+			a.exp.Trust.RevocationTime = later
+		}, webauthn.ReasonAttestationCertificate},
+		{"lists asked when they are not in force", func(t *testing.T, a *attested) {
+			root, ca, _ := revocable(t, a)
+			a.exp.Trust.RevocationLists = []*x509.RevocationList{revoking(t, root, earlier), revoking(t, ca, earlier)}
+			a.exp.Trust.RequireRevocationLists = true
+			a.exp.Trust.RevocationTime = validAt.AddDate(1, 0, 0)
+		}, webauthn.ReasonAttestationCertificate},
 		{"attestation certificate revoked, no time", func(t *testing.T, a *attested) {
 			_, ca, leaf := revocable(t, a)
 			a.exp.Trust.RevocationLists = []*x509.RevocationList{revoking(t, ca, later, leaf)}

@@ -4,20 +4,26 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/fault"
+	"bestow.dev/internal/policy"
+	"bestow.dev/internal/tenant"
+	"bestow.dev/webauthn"
 )
 
 type credentialCmd struct {
-	List    credentialListCmd    `cmd:"" help:"List credentials."`
-	Show    credentialShowCmd    `cmd:"" help:"Show one credential and how it was attested."`
-	Rename  credentialRenameCmd  `cmd:"" help:"Give a credential another name."`
-	Suspend credentialSuspendCmd `cmd:"" help:"Refuse sign-ins with a credential until it is resumed."`
-	Resume  credentialResumeCmd  `cmd:"" help:"Undo suspend."`
-	Delete  credentialDeleteCmd  `cmd:"" help:"Delete a credential for good."`
+	List     credentialListCmd     `cmd:"" help:"List credentials."`
+	Show     credentialShowCmd     `cmd:"" help:"Show one credential, how it was attested and what policies made of it."`
+	Rename   credentialRenameCmd   `cmd:"" help:"Give a credential another name."`
+	Suspend  credentialSuspendCmd  `cmd:"" help:"Refuse sign-ins with a credential until it is resumed."`
+	Resume   credentialResumeCmd   `cmd:"" help:"Undo suspend."`
+	Delete   credentialDeleteCmd   `cmd:"" help:"Delete a credential for good."`
+	Reverify credentialReverifyCmd `cmd:"" help:"Judge kept registrations again: is the answer the same?"`
 }
 
 // credentialDocument is a credential in JSON.
@@ -49,12 +55,19 @@ type credentialDocument struct {
 
 // evidenceDocument is what was kept of a registration.
 type evidenceDocument struct {
-	Judged            *time.Time `json:"judged"`
-	Policy            string     `json:"policy"`
-	Anchor            string     `json:"anchor,omitempty"` // SHA-256, hexadecimal
-	Chain             []string   `json:"chain,omitempty"`  // SHA-256 of each certificate, leaf first
-	AttestationObject string     `json:"attestationObject"`
-	ClientDataJSON    string     `json:"clientDataJSON"`
+	Judged            *time.Time            `json:"judged"`
+	Policy            string                `json:"policy"`
+	Anchor            string                `json:"anchor,omitempty"` // SHA-256, hexadecimal
+	Chain             []string              `json:"chain,omitempty"`  // SHA-256 of each certificate, leaf first
+	AttestationObject string                `json:"attestationObject"`
+	ClientDataJSON    string                `json:"clientDataJSON"`
+	Decision          *policy.Decision      `json:"decision,omitempty"` // absent before it was kept
+	Basis             []credential.BasisRef `json:"basis,omitempty"`    // what it was judged by
+
+	Told         credential.Told      `json:"told"`                   // what the client alone said
+	SerialNumber string               `json:"serialNumber,omitempty"` // of the authenticator, hexadecimal
+	Firmware     *uint64              `json:"firmware,omitempty"`
+	Extensions   *webauthn.Extensions `json:"extensions,omitempty"` // outputs of the authenticator
 }
 
 func fromCredential(c *credential.Credential) credentialDocument {
@@ -76,8 +89,17 @@ func (in *invocation) printCredential(c *credential.Credential, e *credential.Ev
 			AttestationObject: base64.RawURLEncoding.EncodeToString(e.AttestationObject),
 			ClientDataJSON:    base64.RawURLEncoding.EncodeToString(e.ClientData),
 		}
+		doc.Evidence.Told = e.Told
+		doc.Evidence.SerialNumber, doc.Evidence.Firmware = fmt.Sprintf("%x", e.SerialNumber), e.Firmware
+		if e.Extensions.Len() > 0 {
+			doc.Evidence.Extensions = &e.Extensions
+		}
 		for _, sum := range e.Chain {
 			doc.Evidence.Chain = append(doc.Evidence.Chain, fmt.Sprintf("%x", sum))
+		}
+		doc.Evidence.Basis = e.Basis
+		if !e.Decision.Time.IsZero() {
+			doc.Evidence.Decision = &e.Decision
 		}
 	}
 	return in.print(doc, func(w io.Writer) {
@@ -91,11 +113,60 @@ func (in *invocation) printCredential(c *credential.Credential, e *credential.Ev
 		row(w, "algorithm", doc.Algorithm)
 		row(w, "attestation", fmt.Sprintf("%s (%s), trusted: %s", doc.Format, doc.AttestationType, cell(doc.Trusted)))
 		row(w, "warnings", strings.Join(doc.Warnings, ", "))
+		doc.Evidence.rows(w)
 		row(w, "sign count", doc.SignCount)
 		row(w, "provisioned by", doc.ProvisionedBy+" via "+doc.Via)
 		row(w, "created", c.Created)
 		row(w, "last used", c.LastUsed)
+		if e != nil {
+			row(w, "policies then", verdictsInShort(&e.Decision))
+			row(w, "judged by", basisInShort(e.Basis))
+		}
 	})
+}
+
+// rows prints what the attestation says of the one device; nothing if e is nil.
+func (e *evidenceDocument) rows(w io.Writer) {
+	if e == nil {
+		return
+	}
+	if e.SerialNumber != "" {
+		row(w, "serial number", e.SerialNumber)
+	}
+	if e.Firmware != nil {
+		row(w, "firmware", *e.Firmware)
+	}
+}
+
+// verdictsInShort says what each policy made of a registration. Of those that are built
+// in it tells where they would have refused.
+func verdictsInShort(d *policy.Decision) string {
+	var all []string
+	for _, p := range d.Policies {
+		if !strings.HasPrefix(p.Policy, tenant.BuiltInPolicyPrefix) || p.Outcome == policy.WouldRefuse {
+			all = append(all, p.Policy+": "+string(p.Outcome))
+		}
+	}
+	if len(all) == 0 {
+		return "none was asked"
+	}
+	return strings.Join(all, ", ")
+}
+
+// basisInShort counts what of a judgement's basis was kept, by kind.
+func basisInShort(refs []credential.BasisRef) string {
+	if len(refs) == 0 {
+		return "not kept yet at that time"
+	}
+	count := map[credential.BasisKind]int{}
+	var all []string
+	for _, ref := range refs {
+		count[ref.Kind]++
+	}
+	for _, kind := range slices.Sorted(maps.Keys(count)) {
+		all = append(all, fmt.Sprintf("%s: %d", kind, count[kind]))
+	}
+	return strings.Join(all, ", ") + " (bestow credential reverify)"
 }
 
 type credentialListCmd struct {
@@ -151,7 +222,8 @@ type credentialShowCmd struct {
 }
 
 func (credentialShowCmd) Help() string {
-	return `With --json the evidence is in it: attestation object and client data as received.
+	return `With --json the evidence is in it: attestation object and client data as received, and what the
+policies made of them, rule by rule.
 
 Example:
   bestow credential show 0199f0a4-7d9b-7c3e-8d65-1b2a6c1f0e11 --json`

@@ -138,6 +138,7 @@ type Query struct {
 	User         string // empty for all
 	Credential   string // empty for all
 	RelyingParty string // empty for all
+	Refused      bool   // only those whose outcome is not OK
 	Since, Until time.Time
 	Limit        int  // zero means 100; at most 1000
 	Newest       bool // newest first; After then means before

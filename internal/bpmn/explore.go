@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// maxMarkings bounds how many ways for a run to stand are looked at. A process that has
-// more gets no warnings about its joins.
-const maxMarkings = 5_000
+// maxExplored bounds how much of the ways for a run to stand is looked at, in tokens. A
+// process that has more gets no warnings about its joins.
+const maxExplored = 200_000
 
 // marking is where tokens are, data aside: flows with a token on them, sorted, one entry
 // for each token.
@@ -23,12 +23,16 @@ func (r *reader) explore() {
 	seen := map[string]bool{first.key(): true}
 	queue := []marking{first}
 	stuck, doubled := make(map[string]bool), make(map[string]bool)
+	explored := 0
 	for len(queue) > 0 {
 		m := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
 		if flow := twice(m); flow != "" {
 			doubled[r.d.Flows[flow].To] = true
 			continue // further on it only gets worse
+		}
+		if explored += 1 + len(m)*len(m); explored > maxExplored {
+			return
 		}
 		following, moved := r.d.follow(m)
 		if !moved && len(m) > 0 {
@@ -39,9 +43,6 @@ func (r *reader) explore() {
 				seen[key] = true
 				queue = append(queue, f)
 			}
-		}
-		if len(seen) > maxMarkings {
-			return
 		}
 	}
 	for _, id := range r.d.Order {

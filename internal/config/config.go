@@ -30,6 +30,7 @@ type Config struct {
 	Log            Log            `koanf:"log"`
 	Metadata       []Metadata     `koanf:"metadata"`
 	Tenants        []Tenant       `koanf:"tenants"`
+	Console        Console        `koanf:"console"`
 	Fronts         Fronts         `koanf:"fronts"`
 	SecretsKeyFile string         `koanf:"secrets-key-file"` // key of stored secrets; empty: secrets.key in Data, made at first use
 	Mail           Mail           `koanf:"mail"`
@@ -96,6 +97,16 @@ type RelyingParty struct {
 	ChallengeLife           time.Duration `koanf:"challenge-life"`
 	Timeout                 time.Duration `koanf:"timeout"`
 	AuthenticatorAttachment string        `koanf:"authenticator-attachment"`
+
+	// What else ceremonies get; see [tenant.CeremonySettings].
+	RelatedOrigins              []string `koanf:"related-origins"`
+	Hints                       []string `koanf:"hints"`
+	AttestationFormats          []string `koanf:"attestation-formats"`
+	AllowConditionalCreate      bool     `koanf:"allow-conditional-create"`
+	CredentialProtection        string   `koanf:"credential-protection"`
+	EnforceCredentialProtection bool     `koanf:"enforce-credential-protection"`
+	RegistrationExtensions      []string `koanf:"registration-extensions"` // absent: credProps; empty: none
+	AppID                       string   `koanf:"app-id"`
 }
 
 // Trust is [tenant.Trust] as the file says it.
@@ -119,6 +130,13 @@ type Client struct {
 	RelyingParties []string       `koanf:"relying-parties"` // empty: all of the tenant
 
 	Keys []string `koanf:"-"` // what Key and KeyFile hold
+}
+
+// Console says where operators sign in. Both empty: at the first relying party that has
+// the public URL's origin among its own.
+type Console struct {
+	Tenant       string `koanf:"tenant"`        // empty: the only one there is
+	RelyingParty string `koanf:"relying-party"` // empty: the tenant's first with that origin
 }
 
 // Fronts are the doors that are open.

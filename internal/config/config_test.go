@@ -196,3 +196,16 @@ func TestKeyFileWithTwoKeys(t *testing.T) {
 		t.Errorf("keys: %d, first right: %v", len(got), len(got) > 0 && got[0] == key+"new")
 	}
 }
+
+// No list of extensions means the default, an empty one means none.
+func TestExtensionsAbsentAndEmpty(t *testing.T) {
+	for text, none := range map[string]bool{"": true, "registration-extensions: []": false} {
+		c, err := Load(Sources{File: write(t, "bestow.yaml", "tenants:\n  - name: acme\n    relying-parties:\n      - id: example.com\n        "+text+"\n")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Tenants[0].RelyingParties[0].RegistrationExtensions; (got == nil) != none || len(got) != 0 {
+			t.Errorf("%q: got %#v", text, got)
+		}
+	}
+}

@@ -12,8 +12,9 @@ type Identity struct {
 	Tenant               string `koanf:"tenant"`
 	Base                 string `koanf:"base"`          // before /callback; empty: /idm-operator/ws/hermod
 	CallbackUser         string `koanf:"callback-user"` // who signs in there, by basic authentication
-	CallbackPassword     string `koanf:"callback-password"`
 	CallbackPasswordFile string `koanf:"callback-password-file"`
+
+	CallbackPassword string `koanf:"-"` // what the file holds
 }
 
 // DefaultIdentityBase is where an identity manager takes callbacks.
@@ -24,9 +25,10 @@ type Mail struct {
 	Server       string `koanf:"server"` // host:port; empty: no mail
 	From         string `koanf:"from"`
 	User         string `koanf:"user"` // empty: we do not sign in
-	Password     string `koanf:"password"`
 	PasswordFile string `koanf:"password-file"`
 	ImplicitTLS  bool   `koanf:"implicit-tls"` // TLS from the first byte, as on port 465; otherwise STARTTLS
+
+	Password string `koanf:"-"` // what the file holds
 }
 
 // completeIdentity checks the door for callbacks and reads its password.
@@ -43,7 +45,9 @@ func (c *Config) completeIdentity(d *Identity, at func(*string)) error {
 	if d.CallbackUser == "" || strings.Contains(d.CallbackUser, ":") {
 		return errors.New("callback-user: is missing or holds a colon")
 	}
-	return readPassword("callback-password", &d.CallbackPassword, d.CallbackPasswordFile, at)
+	var err error
+	d.CallbackPassword, err = readPassword("callback-password-file", d.CallbackPasswordFile, at)
+	return err
 }
 
 // completeMail checks how mail is sent and reads the password.
@@ -62,30 +66,25 @@ func (c *Config) completeMail(at func(*string)) error {
 		return errors.New("mail.from: want an address, such as Identity <identity@example.com>")
 	}
 	if m.User == "" {
-		if m.Password != "" || m.PasswordFile != "" {
+		if m.PasswordFile != "" {
 			return errors.New("mail.user: is missing")
 		}
 		return nil
 	}
-	if err := readPassword("password", &m.Password, m.PasswordFile, at); err != nil {
-		return errors.New("mail." + err.Error())
-	}
-	return nil
+	var err error
+	m.Password, err = readPassword("mail.password-file", m.PasswordFile, at)
+	return err
 }
 
-// readPassword takes a password from its key, or from the one line of its file.
-func readPassword(key string, password *string, file string, at func(*string)) error {
-	if (*password == "") == (file == "") {
-		return errors.New(key + ": give either " + key + " or " + key + "-file")
-	}
+// readPassword returns the one line of a file that key names.
+func readPassword(key, file string, at func(*string)) (string, error) {
 	if file == "" {
-		return nil
+		return "", errors.New(key + ": is missing")
 	}
 	at(&file)
 	lines, err := readLines(file)
 	if err != nil || len(lines) != 1 {
-		return errors.New(key + "-file: want one line")
+		return "", errors.New(key + ": want one line")
 	}
-	*password = lines[0]
-	return nil
+	return lines[0], nil
 }

@@ -57,11 +57,11 @@ func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, 
 		return nil, err
 	}
 	in.Narrow.ResidentKey, in.Narrow.Attachment, in.Narrow.Attestation, in.Narrow.Algorithms, in.Narrow.AAGUIDs = "", "", "", nil, nil
-	t, err := p.merge(in.Narrow)
+	t, err := p.merge(in.Narrow, p.signInDemands)
 	if err != nil {
 		return nil, err
 	}
-	// The extension makes answers for another RP ID good (§10.1.1): a policy's matter.
+	// The extension makes answers for another RP ID good (§10.1.1): the policy's matter.
 	if _, ok := in.Extensions["appid"]; ok {
 		return nil, ErrPolicyWider.At("extensions.appid")
 	}
@@ -79,7 +79,7 @@ func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, 
 	options, err := webauthn.NewRequestOptions(webauthn.RequestOptions{
 		Challenge: challenge, TimeoutMillis: t.timeout.Milliseconds(), RPID: p.source.ID,
 		AllowCredentials: allowed, UserVerification: t.userVerification,
-		Hints: in.Narrow.Hints, Extensions: in.Extensions,
+		Hints: t.hints, Extensions: p.authenticationExtensions(in.Extensions, t.u2f),
 	})
 	if err != nil {
 		return nil, unfit(err)
@@ -109,8 +109,13 @@ func (s *Service) mayAuthenticate(ctx context.Context, by tenant.Authority, in *
 	case session.RelyingParty != in.RelyingParty,
 		session.Purpose == Enrol && session.Registered.IsZero():
 		return ErrSessionPurpose
+	case session.Purpose == Console: // signed in for good; another sign-in is another visit
+		return ErrSessionPurpose
 	case session.Purpose == Visit:
 		in.HideUnknown = true
+		return nil
+	case session.Purpose == ConsoleVisit:
+		in.HideUnknown, in.Narrow.UserVerification = true, webauthn.UserVerificationRequired
 		return nil
 	}
 	if !in.User.IsZero() && !in.User.Matches(&User{ID: session.User, Name: session.UserName}) {
@@ -132,6 +137,7 @@ func (s *Service) candidates(ctx context.Context, by tenant.Authority, in BeginA
 		usable = slices.DeleteFunc(account.Credentials, func(c Credential) bool { return c.State != Active })
 		err = mayAnswer(&account.User, usable)
 	}
+	t.u2f = slices.ContainsFunc(usable, func(c Credential) bool { return c.fromU2F() })
 	if err == nil {
 		return account.User.ID, descriptors(usable), nil
 	}

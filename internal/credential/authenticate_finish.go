@@ -20,7 +20,14 @@ type FinishAuthentication struct {
 	User         UserRef    // who the caller takes the answer to be from; zero: whoever it says
 	Ceremony     CeremonyID // the ceremony the caller takes it to answer; empty: any of its own
 	RequestID    string     // the request the caller takes it to answer; empty: any of its own
-	Response     *webauthn.AuthenticationResponse
+	// Origin is the only site the answer may be from, and in no frame. Empty: any that
+	// the relying party allows. To sign in to the console it has to be given: else a
+	// site of the same relying party could sign in there as whoever visits it.
+	Origin string
+
+	Response *webauthn.AuthenticationResponse
+
+	Signals bool // have [SignIn.Signals] as well
 }
 
 // SignIn is an assertion that was accepted.
@@ -33,6 +40,10 @@ type SignIn struct {
 	// Session is the signed-in session that was opened for a browser; nil for other
 	// callers. It takes the place of the session that began the ceremony.
 	Session *OpenedSession
+
+	// Signals is what to tell the user's client, if it was asked for. Nil as well where
+	// it could not be read: the sign-in stands all the same.
+	Signals *Signals
 }
 
 // FinishAuthentication judges an assertion and notes the use of its credential: the
@@ -49,7 +60,8 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if in.Response == nil {
 		return nil, ErrResponse
 	}
-	if err := requireUnlessSession(by, tenant.ScopeAuthenticate, in.RelyingParty); err != nil {
+	session, err := s.mayFinishSignIn(ctx, by, in)
+	if err != nil {
 		return nil, err
 	}
 	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
@@ -75,7 +87,27 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if err != nil {
 		return nil, s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
 	}
-	return s.signIn(ctx, by, pending, accepted{made, decision}, now)
+	done, err := s.signIn(ctx, by, pending, accepted{made, decision, session}, now)
+	if err == nil && in.Signals {
+		done.Signals = s.signalsAfter(ctx, done)
+	}
+	return done, err
+}
+
+// mayFinishSignIn checks the right to finish and returns the browser session that
+// does; nil for other callers.
+func (s *Service) mayFinishSignIn(ctx context.Context, by tenant.Authority, in FinishAuthentication) (*Session, error) {
+	if by.Session == "" {
+		return nil, by.Require(tenant.ScopeAuthenticate, in.RelyingParty)
+	}
+	session, err := s.liveSession(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	if session.Purpose == ConsoleVisit && in.Origin == "" {
+		return nil, ErrSessionPurpose
+	}
+	return session, nil
 }
 
 // judgeAuthentication verifies the assertion, and only then says what is wrong with
@@ -103,11 +135,17 @@ func (s *Service) judgeAuthentication(ctx context.Context, p *policySet, pending
 		BackupEligible: c.BackupEligible, BackupState: c.BackupState, UserHandle: u.Handle,
 	}, known)
 	expected.SignCountPolicy = s.count
+	if !c.fromU2F() {
+		expected.AppID = "" // a newer credential was never made for one
+	}
 	made, err := webauthn.JudgeAuthentication(expected, in.Response)
 	if refusedAs(err, webauthn.ReasonSignCount) {
 		return nil, errors.Join(err, &CounterError{Stored: c.SignCount, Got: in.Response.AuthenticatorData.SignCount})
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := refuseOrigin(in.Origin, in.Response); err != nil {
 		return nil, err
 	}
 	switch {
@@ -121,11 +159,11 @@ func (s *Service) judgeAuthentication(ctx context.Context, p *policySet, pending
 	return made, nil
 }
 
-// accepted is an assertion that was found good, and what policies made of it; nil if
-// none was asked.
+// accepted is an assertion that was found good.
 type accepted struct {
 	*webauthn.Authentication
-	decision *policy.Decision
+	decision *policy.Decision // what policies made of it; nil if none was asked
+	session  *Session         // the browser's that brought it; nil for other callers
 }
 
 // signIn notes an accepted assertion. A browser gets a new session with a new cookie
@@ -142,16 +180,18 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 		User:         *pending.User,
 		UserVerified: made.Flags.UserVerified(), Warnings: warnings(made.Warnings),
 	}
-	if by.Session != "" {
-		opened, err := s.signedInSession(by, cer, c, now)
+	if made.session != nil {
+		opened, err := s.signedInSession(by, made.session, pending, now)
 		if err != nil {
 			return nil, err
 		}
-		opened.Session.UserName, opened.Session.DisplayName = pending.User.Name, pending.User.DisplayName
 		result.Session, done.Open = opened, &opened.Session
 	}
 	e := credentialEvent(by, now, "authentication.succeeded", c)
 	e.Detail = map[string]string{"ceremony": string(cer.ID)}
+	if done.Open != nil && done.Open.Role != "" && done.Open.Purpose == Console {
+		e.Detail["role"] = string(done.Open.Role)
+	}
 	if len(result.Warnings) > 0 {
 		e.Detail["warnings"] = strings.Join(result.Warnings, " ")
 	}

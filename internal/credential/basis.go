@@ -1,15 +1,18 @@
 package credential
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"bestow.dev/internal/policy"
 	"bestow.dev/internal/tenant"
+	"bestow.dev/webauthn"
 )
 
 // BasisKind says what a part of a judgement's basis is.
@@ -28,7 +31,11 @@ const (
 // BasisRef names a part of a judgement's basis.
 type BasisRef struct {
 	Kind BasisKind `json:"kind"`
-	Hash string    `json:"hash"` // SHA-256 of the content, in hexadecimal digits
+	Hash string    `json:"hash"` // SHA-256 of kind and content, in hexadecimal digits
+
+	// For is set for an anchor that counts for one part of a compound attestation alone:
+	// the SHA-256 of that part's attestation certificate.
+	For string `json:"for,omitempty"`
 }
 
 // BasisPart is a part of a judgement's basis with its content.
@@ -38,16 +45,20 @@ type BasisPart struct {
 }
 
 func newBasisPart(kind BasisKind, body []byte) BasisPart {
-	sum := sha256.Sum256(append([]byte(string(kind)+"\n"), body...))
-	return BasisPart{BasisRef{kind, hex.EncodeToString(sum[:])}, body}
+	h := sha256.New()
+	h.Write([]byte(string(kind) + "\n"))
+	h.Write(body)
+	return BasisPart{BasisRef{Kind: kind, Hash: hex.EncodeToString(h.Sum(nil))}, body}
 }
 
 func basisJSON(kind BasisKind, v any) (BasisPart, error) {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // which would make a kept document longer than it may be
+	if err := enc.Encode(v); err != nil {
 		return BasisPart{}, err
 	}
-	return newBasisPart(kind, body), nil
+	return newBasisPart(kind, bytes.TrimSuffix(body.Bytes(), []byte("\n"))), nil
 }
 
 // settingsBasis returns the parts that every registration under p has in common. The
@@ -88,13 +99,17 @@ type modelBasis struct {
 }
 
 // registrationBasis returns the parts that a registration has for itself.
-func registrationBasis(made *judged) ([]BasisPart, error) {
+func (s *Service) registrationBasis(made *judged) ([]BasisPart, error) {
 	var parts []BasisPart
-	for _, path := range made.paths() {
-		parts = append(parts, newBasisPart(BasisAnchor, path[len(path)-1].Raw))
+	for _, t := range made.trusted() {
+		part := newBasisPart(BasisAnchor, t.path[len(t.path)-1].Raw)
+		if made.Attestation().Parts != nil {
+			part.For = attestationKey(t.attestation)
+		}
+		parts = append(parts, part)
 	}
 	for _, m := range made.models {
-		part, err := basisJSON(BasisModel, modelBasis{m.Source, m.Number, m.Entry.Raw})
+		part, err := s.models.part(m)
 		if err != nil {
 			return nil, err
 		}
@@ -103,17 +118,27 @@ func registrationBasis(made *judged) ([]BasisPart, error) {
 	return parts, nil
 }
 
+// attestationKey names an attestation among the parts of a compound one, by the
+// SHA-256 of its certificate; empty for one without.
+func attestationKey(a *webauthn.Attestation) string {
+	if len(a.Certificates) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(a.Certificates[0].Raw)
+	return hex.EncodeToString(sum[:])
+}
+
 // keepBasis sees to it that everything a registration was judged by is stored, and
 // returns its names. It runs before the registration is stored, so that none refers to
 // what is not there; parts of one that then fails stay, and do no harm.
 func (s *Service) keepBasis(ctx context.Context, p *policySet, made *judged) ([]BasisRef, error) {
-	own, err := registrationBasis(made)
+	own, err := s.registrationBasis(made)
 	if err != nil {
 		return nil, err
 	}
 	var unknown []BasisPart
 	refs := make([]BasisRef, 0, len(p.basis)+len(own))
-	for _, part := range append(p.basis[:len(p.basis):len(p.basis)], own...) {
+	for _, part := range slices.Concat(p.basis, own) {
 		refs = append(refs, part.BasisRef)
 		if !s.basis.has(p.source.Tenant, part.BasisRef) {
 			unknown = append(unknown, part)

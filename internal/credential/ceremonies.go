@@ -101,7 +101,7 @@ func (s *Service) openCeremony(ctx context.Context, by tenant.Authority, c *Cere
 func (s *Service) refuse(ctx context.Context, by tenant.Authority, cer *Ceremony, used *Credential, cause error) error {
 	err := refused(cause)
 	f := fault.From(err)
-	if f.Kind == fault.Internal {
+	if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
 		return err
 	}
 	now := s.clock()

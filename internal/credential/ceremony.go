@@ -69,6 +69,10 @@ type Terms struct {
 	AAGUIDs []string `json:"aaguids,omitempty"` // models accepted; empty: as the policy says
 	Trusted bool     `json:"trusted,omitempty"` // only a trusted attestation will do
 	Decoy   bool     `json:"decoy,omitempty"`   // for a name that is nobody's: nothing can answer it
+
+	// Conditional is for a credential that the client makes without asking its user.
+	// It alone widens something, which the relying party's policy has allowed.
+	Conditional bool `json:"conditional,omitempty"`
 }
 
 // MayFinish reports whether by is who began the ceremony.

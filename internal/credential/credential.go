@@ -50,6 +50,10 @@ type Credential struct {
 	Updated  time.Time
 	LastUsed time.Time // zero: never
 
+	// Extensions is what was answered to extension inputs. Only what a registration
+	// returns has it; of a stored credential see [Evidence.Extensions]. May be nil.
+	Extensions *ExtensionOutputs
+
 	ProvisionedBy string // who registered it: the actor, such as "client:idm"
 	Via           string // the front it came through
 	Ref           string // process, command or request id
@@ -90,9 +94,27 @@ type Evidence struct {
 	Policy          string              // version of the relying party's policy then in force
 	Warnings        []string            // what was let pass
 
+	Told     Told            // the client's word; zero for what was judged before it was kept
 	Terms    Terms           // what the caller asked for beyond the policy
 	Decision policy.Decision // rule by rule; zero for what was judged before it was kept
 	Basis    []BasisRef      // what it was judged by; nil for what was judged before it was kept
+
+	// What the attestation object says of the device and the credential. It is read
+	// from there again by [Service.Evidence], and worth what the attestation is. The
+	// serial number names one device, so that it is nil unless the options asked for
+	// enterprise attestation.
+	SerialNumber []byte
+	Firmware     *uint64             // version; nil if unknown
+	Extensions   webauthn.Extensions // outputs of the authenticator
+}
+
+// Told is what the client alone said at a registration. Nobody vouches for it.
+type Told struct {
+	Transports   []string `json:"transports,omitempty"`
+	Attachment   string   `json:"attachment,omitempty"`
+	Discoverable *bool    `json:"discoverable,omitempty"` // credProps; nil: it did not say
+	PRF          *bool    `json:"prf,omitempty"`          // the credential has pseudo-random functions; likewise
+	LargeBlob    *bool    `json:"largeBlob,omitempty"`    // the authenticator keeps a blob for it; likewise
 }
 
 // Limits of what people may call a credential.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/audit"
+	"bestow.dev/internal/tenant"
 )
 
 // Invitation lets the person it was given to open one session in which they may
@@ -62,10 +63,15 @@ const (
 	Visit Purpose = "visit"
 	// SignedIn may see its user's own credentials.
 	SignedIn Purpose = "signed_in"
+	// ConsoleVisit is a Visit that may only sign in to the console.
+	ConsoleVisit Purpose = "console_visit"
+	// Console may do what its user's role says, at the time it is asked: see
+	// [Service.Operator].
+	Console Purpose = "console"
 )
 
-// Session is a browser's session on the enrolment pages. It is bound to one relying
-// party and, unless it is a [Visit], to one user.
+// Session is a browser's session on the enrolment pages or in the console. It is bound
+// to one relying party and, unless it is a [Visit] or [ConsoleVisit], to one user.
 type Session struct {
 	// ID is the SHA-256 of the cookie's value, in hexadecimal. It names the session
 	// and does not open it.
@@ -73,14 +79,16 @@ type Session struct {
 	Tenant       string
 	RelyingParty string
 	Purpose      Purpose
-	User         UserID // empty for a visit
-	UserName     string // filled in when read
-	DisplayName  string // filled in when read
-	Invitation   string // the one that opened it; empty for none
-	Additional   bool   // what Invitation says; filled in when read
+	User         UserID      // empty for a visit
+	UserName     string      // filled in when read
+	DisplayName  string      // filled in when read
+	Role         tenant.Role // its user's now, empty for none; filled in when read
+	Invitation   string      // the one that opened it; empty for none
+	Additional   bool        // what Invitation says; filled in when read
 	Address      string
 	Created      time.Time
 	Expires      time.Time
+	Idle         time.Time // when it ends unless it is used before; zero: at Expires alone
 	Ended        time.Time // zero while it may be used
 	Registered   time.Time // when it registered its credential; zero before
 	Credential   ID        // the credential registered, or signed in with

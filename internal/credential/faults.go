@@ -35,6 +35,8 @@ var (
 
 	ErrOwnRegistration = fault.New(fault.Denied, "registration.self", "Nobody may register a credential for themselves on behalf of themselves.")
 	ErrPolicyRefused   = fault.New(fault.Rejected, "policy.refused", "A policy does not accept this authenticator.")
+	ErrConditional     = fault.New(fault.Invalid, "registration.conditional", "This relying party does not allow credentials to be made without asking the user.")
+	ErrReverifyBy      = fault.New(fault.Invalid, "reverify.by", "A registration is judged again by then or by now.")
 	ErrPolicyWider     = fault.New(fault.Invalid, "policy.wider", "The request asks for more than the policy of the relying party allows.")
 
 	ErrCredentialUnknown   = fault.New(fault.NotFound, "credential.unknown", "There is no such credential.")
@@ -57,6 +59,12 @@ var (
 	ErrSessionPurpose    = fault.New(fault.Denied, "session.purpose", "This session does not allow that.")
 	ErrSessionRegistered = fault.New(fault.Conflict, "session.registered", "This session has registered its credential already.")
 
+	ErrRole              = fault.New(fault.Invalid, "operator.role", "A role is administrator, enroller or auditor.")
+	ErrNoRole            = fault.New(fault.Denied, "operator.none", "You are not an operator here.")
+	ErrOperatorUnknown   = fault.New(fault.NotFound, "operator.unknown", "This user is not an operator.")
+	ErrOperatorAbove     = fault.New(fault.Denied, "operator.above", "This user is an operator who may do more than you. Only somebody with the same rights may change their account or credentials.")
+	ErrLastAdministrator = fault.New(fault.Conflict, "operator.last", "This is the last administrator. Make somebody else one first.")
+
 	ErrAddressLimited = fault.New(fault.Limited, "address.limited", "Too many wrong tries. Wait a minute.")
 	ErrCursor         = fault.New(fault.Invalid, "query.cursor", "This cursor is not one of ours.")
 	ErrLimit          = fault.New(fault.Invalid, "query.limit", "A page has 1 to 1000 entries.")
@@ -75,9 +83,8 @@ func Unreadable(err error) error {
 }
 
 // refused returns the fault for an answer that was understood and refused, by the
-// standard or by a policy. What is
-// not a verification error, or one that says we asked wrongly, is a fault of ours and
-// stays one.
+// standard or by a policy. What is neither, or says that we asked wrongly, is a fault of
+// ours and stays one.
 func refused(err error) error {
 	if v, ok := errors.AsType[*webauthn.VerificationError](err); ok && v.Reason != webauthn.ReasonInternal {
 		return fault.New(fault.Rejected, "webauthn."+string(v.Reason), "The answer of the authenticator was refused.").Because(err)

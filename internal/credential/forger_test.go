@@ -1,6 +1,7 @@
 package credential_test
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,7 +16,7 @@ import (
 
 // Flags of authenticator data (§6.1).
 const (
-	up, uv, be, bs, at = 0x01, 0x04, 0x08, 0x10, 0x40
+	up, uv, be, bs, at, ed = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 )
 
 // forger is an authenticator of a few lines: ES256, packed self attestation. It
@@ -28,6 +29,12 @@ type forger struct {
 	flags   byte
 
 	origin string // of the client; empty: https:// and the RP ID
+
+	signedID   string         // what the authenticator works for; empty: the RP ID
+	extensions []byte         // outputs of the authenticator, CBOR; nil for none
+	results    map[string]any // outputs of the client
+	// attest writes fmt and attStmt; nil is packed self attestation.
+	attest func(authData, clientData []byte) []byte
 }
 
 func newForger(t testing.TB) *forger {
@@ -62,25 +69,46 @@ func (f *forger) createJSON(t testing.TB, o *webauthn.CreationOptions) []byte {
 	authData = binary.BigEndian.AppendUint16(authData, uint16(len(f.id)))
 	authData = append(authData, f.id...)
 	authData = append(authData, f.coseKey(t)...)
+	authData = append(authData, f.extensions...)
 	clientData := f.clientData("webauthn.create", o.RP.ID, o.Challenge)
 
 	// {"fmt": "packed", "attStmt": {"alg": -7, "sig": …}, "authData": …}
 	object := []byte("\xa3\x63fmt\x66packed\x67attStmt\xa2\x63alg\x26\x63sig")
 	object = appendBytes(object, f.sign(t, authData, clientData))
+	if f.attest != nil {
+		object = append([]byte("\xa3\x63fmt"), f.attest(authData, clientData)...)
+	}
 	object = append(object, "\x68authData"...)
 	object = appendBytes(object, authData)
-	return document(t, f.id, map[string]any{
+	return f.document(t, map[string]any{
 		"clientDataJSON": b64(clientData), "attestationObject": b64(object), "transports": []string{"usb"},
 	})
+}
+
+// document is [document] with the forger's client extension outputs.
+func (f *forger) document(t testing.TB, response map[string]any) []byte {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal(document(t, f.id, response), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if f.results != nil {
+		doc["clientExtensionResults"] = f.results
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // get answers request options.
 func (f *forger) get(t testing.TB, o *webauthn.RequestOptions) *webauthn.AuthenticationResponse {
 	t.Helper()
 	f.count++
-	authData := f.authData(o.RPID, f.flags)
+	authData := append(f.authData(o.RPID, f.flags), f.extensions...)
 	clientData := f.clientData("webauthn.get", o.RPID, o.Challenge)
-	resp, err := webauthn.ParseAuthenticationResponse(document(t, f.id, map[string]any{
+	resp, err := webauthn.ParseAuthenticationResponse(f.document(t, map[string]any{
 		"clientDataJSON": b64(clientData), "authenticatorData": b64(authData),
 		"signature": b64(f.sign(t, authData, clientData)), "userHandle": b64(f.handle),
 	}))
@@ -103,7 +131,10 @@ func document(t testing.TB, id []byte, response map[string]any) []byte {
 }
 
 func (f *forger) authData(rpID string, flags byte) []byte {
-	hash := sha256.Sum256([]byte(rpID))
+	hash := sha256.Sum256([]byte(cmp.Or(f.signedID, rpID)))
+	if f.extensions != nil {
+		flags |= ed
+	}
 	return binary.BigEndian.AppendUint32(append(hash[:], flags), f.count)
 }
 

@@ -166,13 +166,13 @@ func (in *ImportCeremony) options(p *policySet, u *User) (any, error) {
 		return webauthn.NewCreationOptions(webauthn.CreationOptions{
 			RP:        webauthn.RPEntity{ID: p.source.ID, Name: p.source.Name},
 			User:      webauthn.UserEntity{ID: u.Handle, Name: u.Name, DisplayName: u.DisplayName},
-			Challenge: given(in.Challenge), PubKeyCredParams: webauthn.Parameters(algorithms...), TimeoutMillis: timeout,
+			Challenge: givenChallenge(in.Challenge), PubKeyCredParams: webauthn.Parameters(algorithms...), TimeoutMillis: timeout,
 			AuthenticatorSelection: &webauthn.AuthenticatorSelection{UserVerification: in.UserVerification},
 			Attestation:            webauthn.Conveyance(p.source.Attestation),
 		})
 	}
 	o := webauthn.RequestOptions{
-		Challenge: given(in.Challenge), TimeoutMillis: timeout, RPID: p.source.ID,
+		Challenge: givenChallenge(in.Challenge), TimeoutMillis: timeout, RPID: p.source.ID,
 		AllowCredentials: webauthn.Descriptors(in.AllowCredentials...), UserVerification: in.UserVerification,
 	}
 	if in.AppID != "" {
@@ -185,8 +185,8 @@ func (in *ImportCeremony) options(p *policySet, u *User) (any, error) {
 	return webauthn.NewRequestOptions(o)
 }
 
-// given is a challenge that is refused where it is absent, and not made.
-func given(challenge []byte) []byte {
+// givenChallenge is a challenge that is refused where it is absent, and not made.
+func givenChallenge(challenge []byte) []byte {
 	if len(challenge) == 0 {
 		return []byte{0}
 	}

@@ -44,9 +44,10 @@ type Invited struct {
 // It needs users.write and fido.provision for the relying party, and nobody may
 // invite themselves. A user who has a credential needs Additional: whoever holds the
 // secret would otherwise take over an account in silence. Such an invitation has an
-// action of its own in the audit trail, "invitation.additional". Errors:
-// user.required, user.unknown, user.locked, registration.self, invitation.life,
-// invitation.additional_needed, credential.limit.
+// action of its own in the audit trail, "invitation.additional", and so has one of an
+// operator, "operator.invited". Errors: user.required, user.unknown, user.locked,
+// registration.self, operator.above, invitation.life, invitation.additional_needed,
+// credential.limit.
 func (s *Service) Invite(ctx context.Context, by tenant.Authority, in Invite) (*Invited, error) {
 	if err := mayInvite(by, in.RelyingParty); err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func (s *Service) Invite(ctx context.Context, by tenant.Authority, in Invite) (*
 		State: InvitationOpen, Actor: by.Actor, Via: by.Via, Ref: clip(by.Ref, maxRefChars),
 		Created: now, Expires: now.Add(life),
 	}
-	if err := s.store.Invite(ctx, &i, invitedEvent(by, &i, len(account.Credentials))); err != nil {
+	if err := s.store.Invite(ctx, &i, invitedEvent(by, &i, account)); err != nil {
 		return nil, err
 	}
 	return &Invited{Invitation: i, Secret: secret}, nil
@@ -96,16 +97,22 @@ func mayInvite(by tenant.Authority, rp string) error {
 	return errors.Join(by.Require(tenant.ScopeUsersWrite, rp), by.Require(tenant.ScopeProvision, rp))
 }
 
-func invitedEvent(by tenant.Authority, i *Invitation, has int) audit.Event {
+func invitedEvent(by tenant.Authority, i *Invitation, a *Account) audit.Event {
 	action := "invitation.created"
-	if i.Additional {
+	switch {
+	case a.User.Role != "":
+		action = "operator.invited"
+	case i.Additional:
 		action = "invitation.additional"
 	}
 	e := acting(by, i.User).Event(i.Created, action)
 	e.RelyingParty, e.User = i.RelyingParty, string(i.User)
 	e.Detail = map[string]string{"invitation": i.ID, "expires": i.Expires.Format(time.RFC3339)}
 	if i.Additional {
-		e.Detail["credentials"] = strconv.Itoa(has)
+		e.Detail["credentials"] = strconv.Itoa(len(a.Credentials))
+	}
+	if a.User.Role != "" {
+		e.Detail["role"] = string(a.User.Role)
 	}
 	return e
 }

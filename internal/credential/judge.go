@@ -52,46 +52,96 @@ type PolicyRefusal struct{ Decision policy.Decision }
 // Error returns the text for the log.
 func (e *PolicyRefusal) Error() string { return e.Decision.RefusedBy.String() }
 
-// judge verifies an answer to options and decides whether policy accepts it. The
-// evidence is weighed as of now; certificates have to be valid at trust.Time, which is
-// the same when an answer is judged for the first time.
+// expect returns what an answer to options is judged by. Certificates have to be valid
+// at the given time.
+func (p *policySet) expect(options *webauthn.CreationOptions, t Terms, at time.Time) (webauthn.RegistrationExpectation, error) {
+	trust, err := p.trustAt(t, at)
+	if err != nil {
+		return webauthn.RegistrationExpectation{}, err
+	}
+	expected := options.Expectation(p.rp, trust)
+	if t.Conditional && p.source.AllowConditionalCreate {
+		expected.UserPresence = webauthn.UserPresenceOptional // 7.1/15
+	}
+	return expected, nil
+}
+
+// judge verifies an answer and decides whether policy accepts it. The evidence is
+// weighed as of now.
 //
 // Errors: [*webauthn.VerificationError], [*PolicyRefusal].
-func (p *policySet) judge(options *webauthn.CreationOptions, trust webauthn.TrustPolicy, resp *webauthn.RegistrationResponse, now time.Time) (*judged, error) {
-	reg, err := webauthn.JudgeRegistration(options.Expectation(p.rp, trust), resp)
+func (p *policySet) judge(expected webauthn.RegistrationExpectation, resp *webauthn.RegistrationResponse, now time.Time) (*judged, error) {
+	reg, err := webauthn.JudgeRegistration(expected, resp)
 	if err != nil {
 		return nil, err
 	}
 	j := &judged{Registration: reg, models: p.modelsOf(reg.Attestation())}
-	j.decision = p.documents.Decide(evidenceOf(reg, resp.Attachment, j.models, 0, now))
-	for i := 1; i < len(j.models) && j.decision.Allowed; i++ {
-		// A defect that another list tells of counts as much: that the operator has a word
-		// of their own on a model must not hide its revocation.
-		hidden := p.builtIn.Decide(evidenceOf(reg, resp.Attachment, j.models, i, now))
-		if !hidden.Allowed {
-			j.decision.Allowed, j.decision.RefusedBy = false, hidden.RefusedBy
-		}
-	}
+	j.decision = p.decide(j.models, func(i int) policy.Evidence {
+		return evidenceOf(reg, resp.Attachment, j.models, i, now)
+	})
 	if !j.decision.Allowed {
 		return nil, &PolicyRefusal{j.decision}
 	}
 	return j, nil
 }
 
-// paths returns the trusted paths: those of the parts of a compound attestation, too.
-func (j *judged) paths() [][]*x509.Certificate {
-	var paths [][]*x509.Certificate
-	var collect func(t *webauthn.Trust)
-	collect = func(t *webauthn.Trust) {
-		if t.Parts == nil && t.Trusted {
-			paths = append(paths, t.Path)
+// decide lets the policies judge evidence, which is given with what the i-th of models
+// says. A defect that a list of lower rank tells of counts as much as one that the first
+// does: that the operator has a word of their own on a model must not hide its
+// revocation.
+func (p *policySet) decide(models []Model, evidence func(i int) policy.Evidence) policy.Decision {
+	d := p.documents.Decide(evidence(0))
+	for i := 1; i < len(models); i++ {
+		addHidden(&d, p.defects.Decide(evidence(i)), models[i].Source)
+	}
+	return d
+}
+
+// addHidden adds to d what a list of lower rank has against the model.
+func addHidden(d *policy.Decision, hidden policy.Decision, source string) {
+	for _, h := range hidden.Policies {
+		if h.Outcome != policy.Refused && h.Outcome != policy.WouldRefuse {
+			continue
 		}
-		for _, part := range t.Parts {
-			collect(part)
+		// Each is there, since defects are of the same policies.
+		of := &d.Policies[slices.IndexFunc(d.Policies, func(p policy.PolicyDecision) bool { return p.Policy == h.Policy })]
+		of.Outcome = h.Outcome
+		for _, r := range h.Rules {
+			if r.Outcome == policy.Refused {
+				r.Why = "so says " + source
+				of.Rules = append(of.Rules, r)
+			}
 		}
 	}
-	collect(j.Trust())
-	return paths
+	if d.Allowed && !hidden.Allowed {
+		d.Allowed, d.RefusedBy = false, hidden.RefusedBy
+		d.RefusedBy.Words += "; so says " + source
+	}
+}
+
+// trusted is a part of an attestation with the path that made it trusted: all of it,
+// where it has no parts.
+type trusted struct {
+	attestation *webauthn.Attestation
+	path        []*x509.Certificate
+}
+
+// trusted returns the parts of the attestation that are trusted.
+func (j *judged) trusted() []trusted {
+	attestation, trust := j.Attestation(), j.Trust()
+	if attestation.Parts == nil {
+		if !trust.Trusted {
+			return nil
+		}
+		return []trusted{{attestation, trust.Path}}
+	}
+	var parts []trusted
+	for i, part := range trust.Parts { // none of which has parts (§8.9)
+		if part.Trusted {
+			parts = append(parts, trusted{attestation.Parts[i], part.Path})
+		}
+	}
+	return parts
 }
 
 // evidenceOf returns the evidence of a registration, with what the i-th of models says,
@@ -135,6 +185,24 @@ func (p *policySet) anchorsFor(a *webauthn.Attestation) []*x509.Certificate {
 // another model (MDS §3.2). Platforms attest all their models by the same roots.
 func vouchesByModel(format string) bool { return format == "packed" || format == "fido-u2f" }
 
+// defects are the policies that ask about the metadata, reduced to what no word on a
+// model can hide: that it was revoked or compromised.
+func defects(documents []*policy.Document) []*policy.Document {
+	var all []*policy.Document
+	for _, d := range documents {
+		if d.Rules != nil && d.Rules.Metadata != nil {
+			all = append(all, &policy.Document{Name: d.Name, Mode: d.Mode, At: d.At, Rules: noDefects()})
+		}
+	}
+	return all
+}
+
+// noDefects refuses a model that was revoked or compromised, and takes one that is not
+// known.
+func noDefects() *policy.Rules {
+	return &policy.Rules{Metadata: &policy.Metadata{Required: new(false)}}
+}
+
 // builtInPolicies are in force wherever the metadata counts: a model that was revoked or
 // compromised is refused, or told of, though no policy says so.
 func builtInPolicies(use tenant.MetadataUse) []*policy.Document {
@@ -148,7 +216,7 @@ func builtInPolicies(use tenant.MetadataUse) []*policy.Document {
 	return []*policy.Document{{
 		Name: tenant.BuiltInPolicyPrefix + "metadata", Mode: mode,
 		Description: "Models that the metadata says were revoked or compromised",
-		Rules:       &policy.Rules{Metadata: &policy.Metadata{Required: new(false)}},
+		Rules:       noDefects(),
 	}}
 }
 

@@ -37,7 +37,12 @@ func (s *Service) Evidence(ctx context.Context, by tenant.Authority, ref Ref) (*
 	if err != nil {
 		return nil, err
 	}
-	return s.store.Evidence(ctx, by.Tenant, c.ID)
+	e, err := s.store.Evidence(ctx, by.Tenant, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	e.readDevice()
+	return e, nil
 }
 
 // check returns nil if the reference can be looked up.
@@ -67,6 +72,22 @@ func (s *Service) find(ctx context.Context, by tenant.Authority, scope tenant.Sc
 		return nil, hide(err, ErrCredentialUnknown)
 	}
 	if err := s.ownedBy(ctx, c, ref.Owner); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// manageable returns a credential that by may change: of nobody who may do more.
+func (s *Service) manageable(ctx context.Context, by tenant.Authority, ref Ref) (*Credential, error) {
+	c, err := s.find(ctx, by, tenant.ScopeManage, ref)
+	if err != nil || by.Covers(tenant.Administrator) {
+		return c, err
+	}
+	u, err := s.store.User(ctx, c.Tenant, ByID(c.User))
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseAbove(by, u); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -201,7 +222,7 @@ type CredentialUpdate struct {
 
 // Update renames, suspends or resumes a credential, or several of these at once. It
 // needs fido.manage for its relying party. Errors: credential.unknown,
-// credential.version, credential.name, credential.state.
+// credential.version, credential.name, credential.state, operator.above.
 func (s *Service) Update(ctx context.Context, by tenant.Authority, ref Ref, in CredentialUpdate) (*Credential, error) {
 	switch {
 	case in.Name != nil && !validText(*in.Name, maxCredentialNameChars):
@@ -211,7 +232,7 @@ func (s *Service) Update(ctx context.Context, by tenant.Authority, ref Ref, in C
 	case !validText(in.Reason, maxReasonChars):
 		return nil, ErrCredentialState.At("reason")
 	}
-	c, err := s.find(ctx, by, tenant.ScopeManage, ref)
+	c, err := s.manageable(ctx, by, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -259,9 +280,9 @@ func (s *Service) Resume(ctx context.Context, by tenant.Authority, ref Ref) (*Cr
 
 // Delete deletes a credential and its evidence for good. Its user keeps their handle,
 // also when this was their last one. It needs fido.manage for its relying party.
-// Errors: credential.unknown.
+// Errors: credential.unknown, operator.above.
 func (s *Service) Delete(ctx context.Context, by tenant.Authority, ref Ref) error {
-	c, err := s.find(ctx, by, tenant.ScopeManage, ref)
+	c, err := s.manageable(ctx, by, ref)
 	if err != nil {
 		return err
 	}

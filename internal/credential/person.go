@@ -35,6 +35,9 @@ func (s *Service) ExportUser(ctx context.Context, by tenant.Authority, who UserR
 	if err != nil {
 		return nil, err
 	}
+	for i := range record.Evidence {
+		record.Evidence[i].readDevice()
+	}
 	if record.Events, err = s.events(ctx, by.Tenant, u.ID); err != nil {
 		return nil, err
 	}
@@ -67,7 +70,8 @@ func (s *Service) events(ctx context.Context, tenantName string, id UserID) ([]a
 // EraseUser deletes a user and all that is kept about them: credentials and their
 // evidence, ceremonies, invitations, sessions. The audit trail keeps opaque
 // identifiers that then lead nowhere. It needs users.write on the whole tenant.
-// Errors: user.unknown.
+// Errors: user.unknown; operator.above; operator.last for the last administrator, whom
+// only the local operator may erase.
 func (s *Service) EraseUser(ctx context.Context, by tenant.Authority, who UserRef) error {
 	if err := by.Require(tenant.ScopeUsersWrite, ""); err != nil {
 		return err
@@ -76,5 +80,9 @@ func (s *Service) EraseUser(ctx context.Context, by tenant.Authority, who UserRe
 	if err != nil {
 		return err
 	}
-	return s.store.EraseUser(ctx, by.Tenant, u.ID, userEvent(by, s.clock(), "user.erased", u.ID))
+	if err := refuseAbove(by, u); err != nil {
+		return err
+	}
+	erasure := UserErasure{Tenant: by.Tenant, ID: u.ID, LastToo: by.IsLocal()}
+	return s.store.EraseUser(ctx, erasure, userEvent(by, s.clock(), "user.erased", u.ID))
 }

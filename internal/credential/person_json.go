@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/audit"
+	"bestow.dev/internal/tenant"
 	"bestow.dev/webauthn"
 )
 
@@ -16,7 +17,7 @@ func (p PersonRecord) MarshalJSON() ([]byte, error) {
 	doc := personDocument{
 		User: userDocument{
 			ID: p.User.ID, Name: p.User.Name, DisplayName: p.User.DisplayName, Handle: p.User.Handle,
-			Locked: p.User.Locked, Created: p.User.Created, Updated: p.User.Updated,
+			Role: p.User.Role, Locked: p.User.Locked, Created: p.User.Created, Updated: p.User.Updated,
 		},
 		Credentials: make([]credentialDocument, 0, len(p.Credentials)),
 		Ceremonies:  make([]ceremonyDocument, 0, len(p.Ceremonies)),
@@ -69,6 +70,7 @@ type userDocument struct {
 	Name        string         `json:"name"`
 	DisplayName string         `json:"displayName"`
 	Handle      webauthn.Bytes `json:"handle"`
+	Role        tenant.Role    `json:"role,omitempty"`
 	Locked      time.Time      `json:"locked,omitzero"`
 	Created     time.Time      `json:"created"`
 	Updated     time.Time      `json:"updated"`

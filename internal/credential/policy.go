@@ -25,14 +25,15 @@ type policySet struct {
 	version string               // names the settings; the same settings have the same version
 
 	rp         webauthn.RelyingParty
-	trust      webauthn.TrustPolicy // without a time
-	algorithms []cose.Algorithm     // that the policies leave
+	trust      webauthn.TrustPolicy       // without a time
+	extensions map[string]json.RawMessage // inputs of every registration
 
-	documents *policy.Set // built in ones first
-	builtIn   *policy.Set
-	demands   policy.Demands // what options have to ask for
-	attested  bool           // a policy judges what was attested
-	atSignIn  bool           // a policy judges sign-ins
+	documents     *policy.Set    // built in ones first
+	defects       *policy.Set    // of those that ask about the metadata
+	demands       policy.Demands // what options have to ask for at a registration
+	signInDemands policy.Demands // and at a sign-in
+	attested      bool           // a policy judges what was attested
+	atSignIn      bool           // a policy judges sign-ins
 
 	formatAnchors map[string][]*x509.Certificate
 	vendors       Vendors  // nil: none
@@ -49,7 +50,14 @@ type policies struct {
 	models  Models
 
 	mu   sync.RWMutex
-	made map[policyKey]*policySet
+	made map[policyKey]compiled
+}
+
+// compiled is the form of a relying party that was made from it, or from an earlier one
+// that judges alike.
+type compiled struct {
+	from *tenant.RelyingParty
+	set  *policySet
 }
 
 type policyKey struct{ tenant, rp string }
@@ -68,28 +76,44 @@ func (p *policies) of(key policyKey, rp *tenant.RelyingParty) (*policySet, error
 	p.mu.RLock()
 	made := p.made[key]
 	p.mu.RUnlock()
-	if made != nil && made.source == rp {
-		return made, nil
+	if made.from == rp {
+		return made.set, nil
 	}
 	version, err := version(rp, rp.Documents(), p.vendors)
 	if err != nil {
 		return nil, err
 	}
-	// One that judges alike is kept, so that what hangs on it is not made anew every
-	// time the database is asked.
-	if made == nil || made.version != version {
-		if made, err = compile(rp, rp.Documents(), p.vendors); err != nil {
-			return nil, fmt.Errorf("policy of relying party %s: %w", rp.ID, err)
+	// One that judges alike is kept, so that what hangs on it is not made anew.
+	if made.set == nil || made.set.version != version {
+		if made.set, err = p.make(rp); err != nil {
+			return nil, ourFault(err, "settings of relying party %s", rp.ID)
 		}
-		made.version, made.models = version, p.models
+		made.set.version = version
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.made == nil {
-		p.made = make(map[policyKey]*policySet)
+		p.made = make(map[policyKey]compiled)
 	}
-	p.made[key] = made
-	return made, nil
+	p.made[key] = compiled{rp, made.set}
+	return made.set, nil
+}
+
+// make compiles rp as it is, for registrations to be judged and kept by.
+func (p *policies) make(rp *tenant.RelyingParty) (*policySet, error) {
+	made, err := compile(rp, rp.Documents(), p.vendors)
+	if err != nil {
+		return nil, err
+	}
+	made.models = p.models
+	made.basis, err = made.settingsBasis(rp.Documents())
+	return made, err
+}
+
+// ourFault returns the error of what is written down at our side, and cannot be used. It
+// is told and not wrapped, so that nobody takes it for a fault of the request.
+func ourFault(err error, format string, args ...any) error {
+	return fmt.Errorf("%s: %v", fmt.Sprintf(format, args...), err)
 }
 
 // compile makes the policy of rp with these documents.
@@ -97,7 +121,8 @@ func compile(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vend
 	p := &policySet{
 		source: rp,
 		rp: webauthn.RelyingParty{
-			ID: rp.ID, Origins: rp.Origins, AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
+			ID: rp.ID, Origins: slices.Concat(rp.Origins, rp.RelatedOrigins),
+			AllowCrossOrigin: rp.AllowCrossOrigin, TopOrigins: rp.TopOrigins,
 		},
 		trust: webauthn.TrustPolicy{
 			RequireRevocationLists:              rp.Trust.RequireRevocationLists,
@@ -108,8 +133,9 @@ func compile(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vend
 			TPMVendors:                          tpmVendors(vendors),
 		},
 		vendors: vendors, vendorSets: rp.Trust.VendorRoots,
+		extensions: registrationInputs(rp),
 	}
-	if slices.Equal(p.vendorSets, []string{tenant.NoVendorRoots}) {
+	if noVendorRoots(rp) {
 		p.vendors = nil
 	}
 	p.trust.AnchorsFor = p.anchorsFor
@@ -133,20 +159,16 @@ func compile(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vend
 	if p.trust.RevocationLists, err = rp.Trust.Lists(); err != nil {
 		return nil, err
 	}
-	if err := p.compileDocuments(documents); err != nil {
-		return nil, err
-	}
-	p.basis, err = p.settingsBasis(documents)
-	return p, err
+	return p, p.compileDocuments(documents)
 }
 
 // compileDocuments puts the policies together with those that are built in.
 func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
-	builtIn := builtInPolicies(p.source.Trust.Metadata)
-	if p.builtIn, err = policy.Compile(builtIn...); err != nil {
+	all := append(builtInPolicies(p.source.Trust.Metadata), documents...)
+	if p.documents, err = policy.Compile(all...); err != nil {
 		return err
 	}
-	if p.documents, err = policy.Compile(append(builtIn, documents...)...); err != nil {
+	if p.defects, err = policy.Compile(defects(all)...); err != nil {
 		return err
 	}
 	// What is built in judges whatever comes, and asks for nothing.
@@ -156,7 +178,7 @@ func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
 	}
 	base := p.source.PolicyBase()
 	p.demands = own.Demands(policy.Registration, base)
-	p.algorithms = p.demands.Algorithms
+	p.signInDemands = own.Demands(policy.SignIn, base)
 	p.atSignIn = slices.ContainsFunc(documents, func(d *policy.Document) bool {
 		return d.Mode != policy.ModeOff && slices.Contains(d.At, policy.SignIn)
 	})
@@ -185,15 +207,37 @@ func version(rp *tenant.RelyingParty, documents []*policy.Document, vendors Vend
 		digests = append(digests, d.Name+" "+d.Digest().String())
 	}
 	text, err := json.Marshal(struct {
-		Settings   tenant.RelyingParty
-		Documents  []string
-		TPMVendors []string
-	}{settings, digests, tpmVendors(vendors)})
+		Settings    tenant.RelyingParty
+		Documents   []string
+		TPMVendors  []string
+		VendorRoots map[string][]string
+	}{settings, digests, tpmVendors(vendors), vendorRoots(rp, vendors)})
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// vendorRoots names the vendors' roots that count at rp, by attestation format.
+func vendorRoots(rp *tenant.RelyingParty, vendors Vendors) map[string][]string {
+	if vendors == nil || noVendorRoots(rp) {
+		return nil
+	}
+	roots := make(map[string][]string)
+	for _, format := range tenant.AttestationFormats() {
+		for _, c := range vendors.AnchorsFor(format, rp.Trust.VendorRoots) {
+			sum := sha256.Sum256(c.Raw)
+			roots[format] = append(roots[format], hex.EncodeToString(sum[:]))
+		}
+		slices.Sort(roots[format])
+	}
+	return roots
+}
+
+// noVendorRoots reports whether no vendor's roots count at rp.
+func noVendorRoots(rp *tenant.RelyingParty) bool {
+	return slices.Equal(rp.Trust.VendorRoots, []string{tenant.NoVendorRoots})
 }
 
 // Narrowing is what a caller asks for in one ceremony beyond the policy of the
@@ -209,7 +253,7 @@ type Narrowing struct {
 	RequireTrusted   bool              // only a trusted attestation will do
 	Timeout          time.Duration     // for the client to ask its user
 	Life             time.Duration     // of the challenge
-	Hints            []string          // §5.8.7; no policy is about these
+	Hints            []string          // §5.8.7; they take the place of the policy's
 }
 
 // terms are a ceremony's settings once policy and narrowing are merged.
@@ -220,20 +264,24 @@ type terms struct {
 	attestation      webauthn.Conveyance
 	algorithms       []cose.Algorithm
 	timeout, life    time.Duration
+	hints            []string
+	u2f              bool // one of the credentials that may answer is of a U2F key
 	stored           Terms
 }
 
-// merge returns the settings of a ceremony. Errors: policy.wider, naming the member.
-func (p *policySet) merge(n Narrowing) (terms, error) {
+// merge returns the settings of a ceremony, given what the policies demand there. Errors:
+// policy.wider, naming the member.
+func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 	rp := p.source
 	t := terms{
-		userVerification: p.demands.UserVerification,
-		residentKey:      p.demands.ResidentKey,
-		attachment:       p.demands.Attachment,
-		attestation:      p.demands.Attestation,
-		algorithms:       p.algorithms,
+		userVerification: demands.UserVerification,
+		residentKey:      demands.ResidentKey,
+		attachment:       demands.Attachment,
+		attestation:      demands.Attestation,
+		algorithms:       demands.Algorithms,
 		timeout:          rp.Timeout,
 		life:             rp.ChallengeLife,
+		hints:            rp.Hints,
 		stored:           Terms{Trusted: n.RequireTrusted},
 	}
 	// What is preferred is not insisted on, so that less of it accepts nothing more.
@@ -247,13 +295,13 @@ func (p *policySet) merge(n Narrowing) (terms, error) {
 		return terms{}, ErrPolicyWider.At("authenticatorAttachment")
 	}
 	if n.Attestation != "" {
-		if n.Attestation == webauthn.ConveyanceNone && p.needsAttestation() {
+		if !p.takes(n.Attestation) {
 			return terms{}, ErrPolicyWider.At("attestation")
 		}
 		t.attestation = n.Attestation
 	}
 	if len(n.Algorithms) > 0 {
-		if !within(n.Algorithms, p.algorithms) {
+		if !within(n.Algorithms, demands.Algorithms) {
 			return terms{}, ErrPolicyWider.At("pubKeyCredParams")
 		}
 		t.algorithms = n.Algorithms
@@ -263,6 +311,9 @@ func (p *policySet) merge(n Narrowing) (terms, error) {
 			return terms{}, ErrPolicyWider.At("aaguids")
 		}
 		t.stored.AAGUIDs = append(t.stored.AAGUIDs, id.String())
+	}
+	if len(n.Hints) > 0 {
+		t.hints = n.Hints
 	}
 	if !shorten(&t.timeout, n.Timeout) {
 		return terms{}, ErrPolicyWider.At("timeout")
@@ -274,10 +325,17 @@ func (p *policySet) merge(n Narrowing) (terms, error) {
 	return t, nil
 }
 
-// needsAttestation reports whether an answer without attestation would be refused, or
-// would escape a policy.
-func (p *policySet) needsAttestation() bool {
-	return p.attested || p.trust.Attestation == webauthn.TrustRequire && !p.trust.AcceptNone
+// takes reports whether an answer to options that ask for attestation in this way can
+// be accepted, and does not escape a policy: with indirect, the client may put something
+// else in the place of the model and its attestation (§5.4.7).
+func (p *policySet) takes(asked webauthn.Conveyance) bool {
+	switch asked {
+	case webauthn.ConveyanceNone:
+		return !p.attested && (p.trust.Attestation != webauthn.TrustRequire || p.trust.AcceptNone)
+	case webauthn.ConveyanceIndirect:
+		return !p.attested
+	}
+	return true
 }
 
 // narrow sets *have to want, unless *have is the strict value and want is not.

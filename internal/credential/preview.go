@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"errors"
 
 	"bestow.dev/internal/policy"
 	"bestow.dev/internal/tenant"
@@ -27,12 +28,15 @@ type Affected struct {
 // previewPage is how many credentials are read at once.
 const previewPage = 200
 
-// PreviewPolicy judges all credentials of a relying party by document as if it held
-// there beside the policies that do, or in place of the one of its name, and hands those
-// that would be refused to affected, in the order they were made. It changes nothing,
-// and an error of affected ends it. A document that monitors is judged as if it enforced.
+// PreviewPolicy judges the registrations of all credentials of a relying party by
+// document as if it held there beside the policies that do, or in place of the one of its
+// name, and hands those that would be refused to affected, in the order they were made.
+// It changes nothing, and an error of affected ends it. A document is judged as if it
+// enforced, and one for sign-ins alone as if it were for registrations: of sign-ins to
+// come nothing is known.
 //
-// It needs fido.read for the relying party. Errors: policy.invalid.
+// It needs fido.read for the relying party. Errors: rp.unknown, policy.invalid;
+// policy.set for one too many.
 func (s *Service) PreviewPolicy(ctx context.Context, by tenant.Authority, rp string, document []byte, affected func(Affected) error) (*Preview, error) {
 	if by.Session != "" {
 		return nil, ErrSessionPurpose
@@ -40,7 +44,7 @@ func (s *Service) PreviewPolicy(ctx context.Context, by tenant.Authority, rp str
 	if err := by.Require(tenant.ScopeRead, rp); err != nil {
 		return nil, err
 	}
-	parsed, err := policy.Parse(document)
+	parsed, err := tenant.ParsePolicy(document)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +64,14 @@ func (s *Service) PreviewPolicy(ctx context.Context, by tenant.Authority, rp str
 			return nil, err
 		}
 		for i := range page.Credentials {
-			result.Credentials++
 			hit, err := s.previewOne(ctx, before, after, &page.Credentials[i])
+			if errors.Is(err, ErrCredentialUnknown) {
+				continue // deleted since the page was read
+			}
 			if err != nil {
 				return nil, err
 			}
+			result.Credentials++
 			if hit == nil {
 				continue
 			}
@@ -84,7 +91,7 @@ func (s *Service) PreviewPolicy(ctx context.Context, by tenant.Authority, rp str
 // the place of the one of its name.
 func (p *policies) with(now *policySet, document *policy.Document) (*policySet, error) {
 	enforced := *document
-	enforced.Mode = policy.ModeEnforce
+	enforced.Mode, enforced.At = policy.ModeEnforce, []policy.Ceremony{policy.Registration}
 	documents := []*policy.Document{&enforced}
 	for _, d := range now.source.Documents() {
 		if d.Name != enforced.Name {
@@ -99,22 +106,24 @@ func (p *policies) with(now *policySet, document *policy.Document) (*policySet, 
 	return made, nil
 }
 
-// previewOne returns what becomes of one credential; nil if nothing does.
+// previewOne returns what becomes of one credential; nil if nothing does. Errors:
+// credential.unknown.
 func (s *Service) previewOne(ctx context.Context, before, after *policySet, c *Credential) (*Affected, error) {
 	e, err := s.store.Evidence(ctx, c.Tenant, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.reverify(ctx, after, c, e, ByNow)
-	if err != nil || r.Accepted {
+	now := s.clock()
+	r := &Reverification{Credential: *c}
+	if err := r.judge(after, e, now); err != nil || r.Accepted {
 		return nil, err
 	}
 	hit := &Affected{Credential: *c, RefusedBy: r.Decision.RefusedBy}
 	if hit.RefusedBy == nil {
 		hit.RefusedBy = &policy.RefusedBy{Rule: r.Refusal, Words: r.Words}
 	}
-	was, err := s.reverify(ctx, before, c, e, ByNow)
-	if err != nil {
+	was := &Reverification{Credential: *c}
+	if err := was.judge(before, e, now); err != nil {
 		return nil, err
 	}
 	hit.Before = !was.Accepted

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"bestow.dev/internal/tenant"
@@ -21,7 +22,8 @@ type BeginRegistration struct {
 	DisplayName string // shown by the authenticator instead of the user's; empty: theirs
 	RequestID   string // the caller's own id, unique at the relying party; empty for none
 
-	// Extensions are client extension inputs by identifier (§9), passed on as they are.
+	// Extensions are client extension inputs by identifier (§9), which stand above those
+	// of the policy. They may protect the credential more than it asks, never less.
 	Extensions map[string]json.RawMessage
 
 	// Narrow is what the caller asks for beyond the policy.
@@ -30,6 +32,11 @@ type BeginRegistration struct {
 	// AllowRepeat lets an authenticator that holds a credential of the user make
 	// another: the options then exclude none.
 	AllowRepeat bool
+
+	// Conditional is for a create that the client carries out without asking its user,
+	// after a sign-in by other means (§5.1.3, mediation conditional): the policy has to
+	// allow it, and neither presence nor verification of the user is asked for.
+	Conditional bool
 }
 
 // BegunRegistration is a ceremony that awaits an authenticator's answer.
@@ -46,8 +53,9 @@ type BegunRegistration struct {
 //
 // A client or operator needs fido.provision for the relying party, and may not be
 // the user; a browser session must be one that was opened to enrol. Errors:
-// user.required, user.unknown, user.locked; registration.self; policy.wider;
-// credential.limit; ceremony.limit, ceremony.request_exists; session.unknown,
+// user.required, user.unknown, user.locked; registration.self, operator.above;
+// policy.wider, registration.conditional; credential.limit; ceremony.limit,
+// ceremony.request_exists; session.unknown,
 // session.purpose, session.registered, and invitation.additional_needed where the user
 // got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
@@ -59,7 +67,7 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.merge(in.Narrow)
+	t, err := p.registrationTerms(&in)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +136,7 @@ func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 	if a.User.IsLocked() {
 		return ErrUserLocked
 	}
-	if err := refuseOwn(by, &a.User); err != nil {
+	if err := errors.Join(refuseOwn(by, &a.User), refuseAbove(by, &a.User)); err != nil {
 		return err
 	}
 	if most := p.source.MaxCredentialsPerUser; most > 0 && len(a.Credentials) >= most {
@@ -158,9 +166,10 @@ func creationOptions(p *policySet, t terms, a *Account, in BeginRegistration, ch
 			ResidentKey:             t.residentKey,
 			UserVerification:        t.userVerification,
 		},
-		Hints:       in.Narrow.Hints,
-		Attestation: t.attestation,
-		Extensions:  in.Extensions,
+		Hints:              t.hints,
+		Attestation:        t.attestation,
+		AttestationFormats: p.source.AttestationFormats,
+		Extensions:         in.Extensions,
 	}
 	if !in.AllowRepeat {
 		o.ExcludeCredentials = descriptors(a.Credentials)

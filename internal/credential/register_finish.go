@@ -58,7 +58,8 @@ type JudgedRegistration struct {
 // anyone else it is unknown. A refusal of the answer spends the ceremony, so that a
 // challenge cannot be tried twice. Errors: response.missing, credential.name;
 // ceremony.unknown, ceremony.used, ceremony.expired, ceremony.user, user.unknown,
-// ceremony.request, user.locked and registration.self, which change nothing;
+// ceremony.request, user.locked, registration.self and operator.above, which change
+// nothing;
 // webauthn.* and policy.refused for an answer that was refused, which closes the
 // ceremony as failed.
 func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
@@ -86,7 +87,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, s.unlessUnknown(ctx, by, in.User, err)
 	}
-	if err := refuseOwn(by, pending.User); err != nil {
+	if err := errors.Join(refuseOwn(by, pending.User), refuseAbove(by, pending.User)); err != nil {
 		return nil, err
 	}
 
@@ -103,9 +104,9 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	c := newCredential(by, cer, made.Registration, now)
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
-	c.Discoverable = discoverable(made.Registration, options)
+	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
-		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, p.version, basis, now),
+		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, told(in.Response, made), p.version, basis, now),
 		Session: by.Session, Most: p.source.MaxCredentialsPerUser, At: now,
 	}}, nil
 }
@@ -180,11 +181,11 @@ func (p *policySet) judgeRegistration(cer *Ceremony, resp *webauthn.Registration
 	if err := json.Unmarshal(cer.Options, options); err != nil {
 		return nil, nil, fmt.Errorf("stored creation options: %w", err)
 	}
-	trust, err := p.trustAt(cer.Terms, now)
+	expected, err := p.expect(options, cer.Terms, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err := p.judge(options, trust, resp, now)
+	made, err := p.judge(expected, resp, now)
 	return made, options, err
 }
 
@@ -217,13 +218,21 @@ func discoverable(made *webauthn.Registration, options *webauthn.CreationOptions
 	return Unknown
 }
 
-func evidence(cer *Ceremony, made *judged, policy string, basis []BasisRef, now time.Time) *Evidence {
+// told is what of an answer is the client's word alone.
+func told(resp *webauthn.RegistrationResponse, made *judged) Told {
+	return Told{
+		Transports: made.Transports, Attachment: string(resp.Attachment), Discoverable: made.Discoverable,
+		PRF: made.Outputs.PRF, LargeBlob: made.Outputs.LargeBlobSupported,
+	}
+}
+
+func evidence(cer *Ceremony, made *judged, told Told, policy string, basis []BasisRef, now time.Time) *Evidence {
 	e := &Evidence{
 		AttestationObject: made.AttestationObject, ClientData: made.ClientDataJSON,
 		Options: cer.Options, Judged: now,
 		Format: made.Format, AttestationType: string(made.AttestationType), Trusted: made.Trusted,
 		Chain: made.Chain, Policy: policy, Warnings: warnings(made.Warnings),
-		Terms: cer.Terms, Decision: made.decision, Basis: basis,
+		Told: told, Terms: cer.Terms, Decision: made.decision, Basis: basis,
 	}
 	if made.Trusted {
 		e.Anchor = slices.Clone(made.Anchor[:])

@@ -1,7 +1,9 @@
 package credential
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"bestow.dev/cose"
 	"bestow.dev/internal/fault"
 	"bestow.dev/internal/policy"
 	"bestow.dev/internal/tenant"
@@ -28,9 +31,9 @@ const (
 	// anchors, metadata. The answer is the same, years later, or somebody changed the
 	// record.
 	ByThen By = "then"
-	// ByNow is everything as it is now, except that certificates have to be valid at the
-	// time of the registration: that a credential's attestation certificate expired
-	// since says nothing of the credential.
+	// ByNow is everything as it is now, revocation lists too, except that certificates
+	// have to be valid at the time of the registration: that a credential's attestation
+	// certificate expired since says nothing of the credential.
 	ByNow By = "now"
 )
 
@@ -67,25 +70,26 @@ type Difference struct {
 	Now  string `json:"now"`
 }
 
-// errNoBasis says that a part of a basis is gone, which only somebody who changes the
-// database by hand can bring about.
-var errNoBasis = errors.New("a part of what the registration was judged by is not kept")
+// errNoBasis says that a part of a basis is gone, or is another. Only somebody who
+// changes the database by hand can bring that about.
+var errNoBasis = errors.New("what the registration was judged by is not kept as it was")
 
 // Same reports whether the answer is that of the registration.
 func (r *Reverification) Same() bool { return r.Accepted && len(r.Differences) == 0 }
 
 // Reverify judges the registration of a credential again, from what was kept of it. It
-// changes nothing. It needs fido.read for its relying party. Errors:
-// credential.unknown; a registration that would be refused is no error.
+// changes nothing. It needs fido.read for its relying party. Errors: reverify.by,
+// credential.unknown; rp.unknown where today's settings are needed, and the relying party
+// is gone. A registration that would be refused is no error; a record that cannot be
+// judged any more is an internal one.
 func (s *Service) Reverify(ctx context.Context, by tenant.Authority, ref Ref, how By) (*Reverification, error) {
 	if by.Session != "" {
 		return nil, ErrSessionPurpose
 	}
-	c, err := s.find(ctx, by, tenant.ScopeRead, ref)
-	if err != nil {
-		return nil, err
+	if how != ByThen && how != ByNow {
+		return nil, ErrReverifyBy
 	}
-	now, err := s.policy(ctx, c.Tenant, c.RelyingParty)
+	c, err := s.find(ctx, by, tenant.ScopeRead, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -93,122 +97,175 @@ func (s *Service) Reverify(ctx context.Context, by tenant.Authority, ref Ref, ho
 	if err != nil {
 		return nil, err
 	}
-	return s.reverify(ctx, now, c, e, how)
+	var p *policySet
+	if how == ByThen && len(e.Basis) > 0 {
+		p, err = s.policyThen(ctx, c.Tenant, e)
+	} else {
+		p, err = s.policy(ctx, c.Tenant, c.RelyingParty)
+	}
+	if err != nil {
+		return nil, err
+	}
+	at := e.Judged
+	if how == ByNow {
+		at = s.clock()
+	}
+	r := &Reverification{Credential: *c, By: how, Time: e.Judged, BasisKept: len(e.Basis) > 0}
+	return r, r.judge(p, e, at)
 }
 
-// reverify judges kept evidence, given the policy of now.
-func (s *Service) reverify(ctx context.Context, now *policySet, c *Credential, e *Evidence, how By) (*Reverification, error) {
-	r := &Reverification{Credential: *c, By: how, Time: e.Judged, BasisKept: len(e.Basis) > 0}
-	p, at := now, s.clock()
-	if how == ByThen {
-		at = e.Judged
-		var err error
-		if p, err = s.policyThen(ctx, now, c.Tenant, e); err != nil {
-			return nil, err
-		}
-	}
-	made, err := p.again(c, e, at)
+// judge judges kept evidence by p, as of a time.
+func (r *Reverification) judge(p *policySet, e *Evidence, at time.Time) error {
+	made, err := p.again(&r.Credential, e, at)
 	if err != nil {
-		return r, r.refused(err)
+		return r.refused(err)
 	}
 	r.found(made)
 	r.compare(e, made)
-	return r, nil
-}
-
-// again judges kept evidence by p.
-func (p *policySet) again(c *Credential, e *Evidence, at time.Time) (*judged, error) {
-	options := new(webauthn.CreationOptions)
-	if err := json.Unmarshal(e.Options, options); err != nil {
-		return nil, fmt.Errorf("kept creation options: %w", err)
-	}
-	resp, err := webauthn.RecordedRegistration(e.AttestationObject, e.ClientData)
-	if err != nil {
-		return nil, err
-	}
-	resp.Transports, resp.Attachment = c.Transports, webauthn.Attachment(c.Attachment)
-	resp.ClientExtensionResults = discoverableResult(c.Discoverable)
-	trust, err := p.trustAt(e.Terms, e.Judged)
-	if err != nil {
-		return nil, err
-	}
-	return p.judge(options, trust, resp, at)
-}
-
-// discoverableResult is the client's word as it was when the credential was made.
-func discoverableResult(k Known) map[string]json.RawMessage {
-	switch k {
-	case Yes:
-		return map[string]json.RawMessage{"credProps": json.RawMessage(`{"rk":true}`)}
-	case No:
-		return map[string]json.RawMessage{"credProps": json.RawMessage(`{"rk":false}`)}
-	}
 	return nil
 }
 
-// policyThen puts together what a registration was judged by. Where that was not kept
-// yet, it is the policy of now.
-func (s *Service) policyThen(ctx context.Context, now *policySet, tenantName string, e *Evidence) (*policySet, error) {
-	if len(e.Basis) == 0 {
-		return now, nil
+// again judges kept evidence by p, as of a time.
+func (p *policySet) again(c *Credential, e *Evidence, at time.Time) (*judged, error) {
+	options, resp, err := kept(c, e)
+	if err != nil {
+		return nil, err
 	}
+	expected, err := p.expect(options, e.Terms, e.Judged)
+	if err != nil {
+		return nil, err
+	}
+	expected.Trust.RevocationTime = at
+	return p.judge(expected, resp, at)
+}
+
+// kept returns the options and the answer of a registration from what was kept of them.
+// An answer that does not parse is a [*webauthn.VerificationError].
+func kept(c *Credential, e *Evidence) (*webauthn.CreationOptions, *webauthn.RegistrationResponse, error) {
+	options := new(webauthn.CreationOptions)
+	if err := json.Unmarshal(e.Options, options); err != nil {
+		return nil, nil, ourFault(err, "kept creation options")
+	}
+	resp, err := webauthn.RecordedRegistration(e.AttestationObject, e.ClientData)
+	if err != nil {
+		return nil, nil, err
+	}
+	told := e.Told
+	if len(e.Basis) == 0 { // from before it was kept
+		told = Told{Transports: c.Transports, Attachment: c.Attachment}
+		if c.Discoverable != Unknown {
+			told.Discoverable = new(c.Discoverable == Yes)
+		}
+	}
+	resp.Transports, resp.Attachment = told.Transports, webauthn.Attachment(told.Attachment)
+	if told.Discoverable != nil {
+		result := fmt.Sprintf(`{"rk":%t}`, *told.Discoverable)
+		resp.ClientExtensionResults = map[string]json.RawMessage{"credProps": json.RawMessage(result)}
+	}
+	return options, resp, nil
+}
+
+// policyThen puts together what a registration was judged by. An error is a fault of
+// ours, or of the store.
+func (s *Service) policyThen(ctx context.Context, tenantName string, e *Evidence) (*policySet, error) {
 	parts, err := s.store.Basis(ctx, tenantName, e.Basis)
 	if err != nil {
 		return nil, err
 	}
 	if len(parts) != len(e.Basis) {
-		return nil, errNoBasis
+		return nil, fmt.Errorf("%w: of %d parts there are %d", errNoBasis, len(e.Basis), len(parts))
 	}
-	return restore(parts)
-}
-
-// restore is the reverse of settingsBasis and registrationBasis.
-func restore(parts []BasisPart) (*policySet, error) {
-	var settings tenant.RelyingParty
-	var vendors keptVendors
-	var documents []*policy.Document
-	var anchors []*x509.Certificate
-	var lists []*x509.RevocationList
-	var models keptModels
-	for _, part := range parts {
-		if newBasisPart(part.Kind, part.Body).Hash != part.Hash {
-			return nil, fmt.Errorf("%w: the content of a part of kind %s does not have its hash", errNoBasis, part.Kind)
-		}
-		var err error
-		switch part.Kind {
-		case BasisSettings:
-			err = json.Unmarshal(part.Body, &settings)
-		case BasisVendors:
-			err = json.Unmarshal(part.Body, &vendors)
-		case BasisPolicy:
-			err = add(&documents, part.Body, policy.Parse)
-		case BasisAnchor:
-			err = add(&anchors, part.Body, x509.ParseCertificate)
-		case BasisRevocationList:
-			err = add(&lists, part.Body, x509.ParseRevocationList)
-		case BasisModel:
-			err = models.add(part.Body)
-		default:
-			err = errors.New("it is of a kind that this version does not know")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("kept basis of kind %s: %w", part.Kind, err)
-		}
-	}
-	p, err := compile(&settings, documents, vendors)
+	b, err := readBasis(parts)
 	if err != nil {
 		return nil, err
 	}
-	p.trust.Anchors, p.trust.RevocationLists, p.models = anchors, lists, models
-	return p, nil
+	return b.policy()
 }
 
-func add[T any](to *[]T, body []byte, parse func([]byte) (T, error)) error {
+// basis is the reverse of settingsBasis and registrationBasis.
+type basis struct {
+	settings  []*tenant.RelyingParty // one
+	vendors   []keptVendors          // one
+	documents []*policy.Document
+	lists     []*x509.RevocationList
+	anchors   keptAnchors
+	models    keptModels
+}
+
+func readBasis(parts []BasisPart) (*basis, error) {
+	b := &basis{anchors: make(keptAnchors)}
+	for _, part := range parts {
+		if newBasisPart(part.Kind, part.Body).Hash != part.Hash {
+			return nil, fmt.Errorf("%w: a part of kind %s does not have its hash", errNoBasis, part.Kind)
+		}
+		if err := b.read(part); err != nil {
+			return nil, ourFault(err, "kept basis of kind %s", part.Kind)
+		}
+	}
+	if len(b.settings) != 1 || len(b.vendors) != 1 {
+		return nil, fmt.Errorf("%w: it has to name settings and TPM manufacturers once", errNoBasis)
+	}
+	return b, nil
+}
+
+func (b *basis) read(part BasisPart) error {
+	switch part.Kind {
+	case BasisSettings:
+		return add(&b.settings, part.Body, readJSON[*tenant.RelyingParty])
+	case BasisVendors:
+		return add(&b.vendors, part.Body, readJSON[keptVendors])
+	case BasisPolicy:
+		return add(&b.documents, part.Body, policy.Parse)
+	case BasisAnchor:
+		of := b.anchors[part.For]
+		err := add(&of, part.Body, x509.ParseCertificate)
+		b.anchors[part.For] = of
+		return err
+	case BasisRevocationList:
+		return add(&b.lists, part.Body, x509.ParseRevocationList)
+	case BasisModel:
+		return add(&b.models, part.Body, readModel)
+	}
+	return errors.New("this version does not know it")
+}
+
+func add[T any, S ~[]T](to *S, body []byte, parse func([]byte) (T, error)) error {
 	v, err := parse(body)
 	if err == nil {
 		*to = append(*to, v)
 	}
 	return err
+}
+
+// readJSON reads what an earlier version wrote, or this one. What a later one wrote may
+// say something that decides and that this one does not know.
+func readJSON[T any](body []byte) (v T, err error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	err = dec.Decode(&v)
+	return v, err
+}
+
+// policy puts the settings in force again.
+func (b *basis) policy() (*policySet, error) {
+	p, err := compile(b.settings[0], b.documents, b.vendors[0])
+	if err != nil {
+		return nil, ourFault(err, "kept settings")
+	}
+	p.trust.AnchorsFor, p.trust.RevocationLists, p.models = b.anchors.of, b.lists, b.models
+	return p, nil
+}
+
+// keptAnchors are those that the paths of one registration end in: for all of its
+// attestation, with an empty key, or for a part of it. That of the registration found no
+// other, so that these are all that count.
+type keptAnchors map[string][]*x509.Certificate
+
+func (k keptAnchors) of(a *webauthn.Attestation) []*x509.Certificate {
+	if len(k) == 0 {
+		return nil
+	}
+	return slices.Concat(k[""], k[attestationKey(a)])
 }
 
 // keptVendors are the TPM manufacturers of a basis. Roots are among its anchors.
@@ -222,23 +279,19 @@ type keptModels []Model
 
 func (m keptModels) ForAttestation(*webauthn.Attestation) []Model { return m }
 
-func (m *keptModels) add(body []byte) error {
-	var kept modelBasis
-	if err := json.Unmarshal(body, &kept); err != nil {
-		return err
+func readModel(body []byte) (Model, error) {
+	kept, err := readJSON[modelBasis](body)
+	if err != nil {
+		return Model{}, err
 	}
 	entry, _, err := metadata.ParseEntry(kept.Entry) // what is wrong within it was so then
-	if err != nil {
-		return err
-	}
-	*m = append(*m, Model{Entry: entry, Source: kept.Source, Number: kept.Number})
-	return nil
+	return Model{Entry: entry, Source: kept.Source, Number: kept.Number}, err
 }
 
 // refused notes why the registration would be refused. Faults of ours stay errors.
 func (r *Reverification) refused(cause error) error {
 	f := fault.From(refused(cause))
-	if f.Kind == fault.Internal {
+	if f.Kind != fault.Rejected {
 		return cause
 	}
 	r.Refusal, r.Words = f.Code, f.Public
@@ -263,21 +316,44 @@ func (r *Reverification) found(made *judged) {
 // compare notes what was found otherwise then. Of policies it is their verdicts that
 // are compared: to say that one has another version by now would say nothing new.
 func (r *Reverification) compare(e *Evidence, made *judged) {
-	differ := func(what, then, now string) {
-		if then != now {
-			r.Differences = append(r.Differences, Difference{what, then, now})
+	c := &r.Credential
+	r.differ("format", made.Format, e.Format, c.Format)
+	r.differ("attestation type", string(made.AttestationType), e.AttestationType, c.AttestationType)
+	r.differ("trusted", strconv.FormatBool(made.Trusted), strconv.FormatBool(e.Trusted), strconv.FormatBool(c.Trusted))
+	if !r.differ("anchor", hex.EncodeToString(r.Anchor), hex.EncodeToString(e.Anchor)) {
+		r.differ("certificates", prints(made.Chain), prints(e.Chain))
+	}
+	r.differ("credential id", hex.EncodeToString(made.CredentialID), hex.EncodeToString(c.CredentialID))
+	r.differ("public key", hex.EncodeToString(made.PublicKey), hex.EncodeToString(c.PublicKey))
+	r.differ("algorithm", made.Algorithm.String(), cose.Algorithm(c.Algorithm).String())
+	r.differ("model", made.AAGUID.String(), c.AAGUID.String())
+	r.differ("backup eligible", strconv.FormatBool(made.Flags.BackupEligible()), strconv.FormatBool(c.BackupEligible))
+	list := strings.Join(warnings(made.Warnings), " ")
+	r.differ("warnings", list, strings.Join(e.Warnings, " "), strings.Join(c.Warnings, " "))
+	if len(e.Decision.Policies) > 0 || r.BasisKept {
+		r.differ("policies", verdicts(&made.decision), verdicts(&e.Decision))
+	}
+}
+
+// differ notes the first of what was kept that is not what is found now, and reports
+// whether there is one.
+func (r *Reverification) differ(what, now string, then ...string) bool {
+	for _, was := range then {
+		if was != now {
+			r.Differences = append(r.Differences, Difference{what, was, now})
+			return true
 		}
 	}
-	differ("format", e.Format, made.Format)
-	differ("attestation type", e.AttestationType, string(made.AttestationType))
-	differ("trusted", strconv.FormatBool(e.Trusted), strconv.FormatBool(made.Trusted))
-	differ("anchor", hex.EncodeToString(e.Anchor), hex.EncodeToString(r.Anchor))
-	differ("credential id", hex.EncodeToString(r.Credential.CredentialID), hex.EncodeToString(made.CredentialID))
-	differ("public key", hex.EncodeToString(r.Credential.PublicKey), hex.EncodeToString(made.PublicKey))
-	differ("warnings", strings.Join(e.Warnings, " "), strings.Join(warnings(made.Warnings), " "))
-	if len(e.Decision.Policies) > 0 || r.BasisKept {
-		differ("policies", verdicts(&e.Decision), verdicts(&made.decision))
+	return false
+}
+
+// prints writes fingerprints down.
+func prints(chain [][sha256.Size]byte) string {
+	texts := make([]string, len(chain))
+	for i, sum := range chain {
+		texts[i] = hex.EncodeToString(sum[:])
 	}
+	return strings.Join(texts, " ")
 }
 
 // verdicts says what each policy made of the evidence.

@@ -29,9 +29,10 @@ func requireUserRead(by tenant.Authority) error {
 
 // refuseOwn returns registration.self if by would register a credential for
 // themselves: whoever can do that needs no second person to take over an account,
-// and the trail would name another. A client, an operator or the local user of the
-// command line is taken for the user of the same name. The client's word about its
-// operator is not believed, but it is enough to refuse.
+// and the trail would name another. An operator is known by their user's id, whatever
+// they are called meanwhile; a client or the local user of the command line is taken
+// for the user of the same name. The client's word about its operator is not believed,
+// but it is enough to refuse.
 func refuseOwn(by tenant.Authority, u *User) error {
 	switch by.Actor.Kind {
 	case audit.User:
@@ -39,7 +40,8 @@ func refuseOwn(by tenant.Authority, u *User) error {
 			return ErrOwnRegistration
 		}
 	default:
-		if named(strings.TrimPrefix(by.Actor.ID, tenant.LocalPrefix), u) {
+		id := strings.TrimPrefix(strings.TrimPrefix(by.Actor.ID, tenant.LocalPrefix), tenant.UserPrefix)
+		if named(id, u) {
 			return ErrOwnRegistration
 		}
 	}

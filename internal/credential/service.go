@@ -103,6 +103,7 @@ type Service struct {
 
 	policies policies
 	basis    keptBases
+	models   modelParts
 	notices  notices
 	wrong    brake
 	visits   brake

@@ -14,22 +14,30 @@ type OpenedSession struct {
 	Cookie  string // base64url of 256 bits; given to the browser, kept nowhere
 }
 
-// newSession completes session and makes its cookie.
+// newSession completes session and makes its cookie. It lives for sessionLife where
+// nothing else was said.
 func (s *Service) newSession(session Session, now time.Time) (*OpenedSession, error) {
 	cookie, err := newSecret(s.rand)
 	if err != nil {
 		return nil, err
 	}
-	session.ID, session.Created, session.Expires = sessionID(cookie), now, now.Add(sessionLife)
+	session.ID, session.Created = sessionID(cookie), now
+	if session.Expires.IsZero() {
+		session.Expires = now.Add(sessionLife)
+	}
 	return &OpenedSession{Session: session, Cookie: cookie}, nil
 }
 
-// signedInSession makes the session of a person who has just signed in.
-func (s *Service) signedInSession(by tenant.Authority, cer *Ceremony, c *Credential, now time.Time) (*OpenedSession, error) {
-	return s.newSession(Session{
-		Tenant: cer.Tenant, RelyingParty: cer.RelyingParty, Purpose: SignedIn, User: c.User,
-		Address: by.Address, Credential: c.ID,
-	}, now)
+// signedInSession makes the session of a person who has just signed in, to take the
+// place of before.
+func (s *Service) signedInSession(by tenant.Authority, before *Session, pending *Pending, now time.Time) (*OpenedSession, error) {
+	c, u := pending.Credential, pending.User
+	session := Session{
+		Tenant: before.Tenant, RelyingParty: before.RelyingParty, User: u.ID, UserName: u.Name, DisplayName: u.DisplayName,
+		Role: u.Role, Address: by.Address, Credential: c.ID,
+	}
+	session.signedInAs(before, now)
+	return s.newSession(session, now)
 }
 
 // authority returns door as the authority of the session: it acts as its user, with
@@ -47,7 +55,7 @@ func (s *Session) authority(door tenant.Authority) tenant.Authority {
 
 // live returns nil if the session may be used at now.
 func (s *Session) live(now time.Time) error {
-	if !s.Ended.IsZero() || !now.Before(s.Expires) {
+	if !s.Ended.IsZero() || !now.Before(s.Expires) || !s.Idle.IsZero() && !now.Before(s.Idle) {
 		return ErrSessionUnknown
 	}
 	return nil
@@ -57,20 +65,24 @@ func (s *Session) live(now time.Time) error {
 // All it may do is sign in to the relying party. address is the caller's. Errors:
 // tenant's rp.unknown; address.limited.
 func (s *Service) StartVisit(ctx context.Context, tenantName, rp, address string) (*OpenedSession, error) {
+	return s.startVisit(ctx, Session{Tenant: tenantName, RelyingParty: rp, Purpose: Visit, Address: address}, "enrol")
+}
+
+func (s *Service) startVisit(ctx context.Context, visit Session, via string) (*OpenedSession, error) {
 	now := s.clock()
-	if err := s.visits.allow(address, now); err != nil {
+	if err := s.visits.allow(visit.Address, now); err != nil {
 		return nil, err
 	}
-	if _, err := s.rps.RelyingParty(ctx, tenantName, rp); err != nil {
+	if _, err := s.rps.RelyingParty(ctx, visit.Tenant, visit.RelyingParty); err != nil {
 		return nil, err
 	}
-	s.visits.count(address, now)
-	opened, err := s.newSession(Session{Tenant: tenantName, RelyingParty: rp, Purpose: Visit, Address: address}, now)
+	s.visits.count(visit.Address, now)
+	opened, err := s.newSession(visit, now)
 	if err != nil {
 		return nil, err
 	}
-	e := opened.Session.authority(tenant.Authority{Via: "enrol"}).Event(now, "session.opened")
-	e.RelyingParty = rp
+	e := opened.Session.authority(tenant.Authority{Via: via}).Event(now, "session.opened")
+	e.RelyingParty = visit.RelyingParty
 	if err := s.store.OpenSession(ctx, &opened.Session, e); err != nil {
 		return nil, err
 	}

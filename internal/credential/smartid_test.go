@@ -53,6 +53,7 @@ func TestSmartIDExample(t *testing.T) {
 	w := newWorldOn(t, storetest.SQLite, credential.Config{Rand: fixed})
 	w.has(tenant.RelyingParty{
 		Tenant: "acme", ID: site, Name: "Example Login", Algorithms: []int32{-7, -8, -257}, AuthenticatorAttachment: "cross-platform",
+		CeremonySettings: tenant.CeremonySettings{RegistrationExtensions: []string{}},
 	})
 	alice, err := w.svc.CreateUser(t.Context(), w.idm, credential.NewUser{
 		Name: "alice@example.com", DisplayName: "Alice Example", Handle: decoded(t, sampleHandle),

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/audit"
+	"bestow.dev/internal/tenant"
 )
 
 // Store is what a [Service] asks of storage. Each method is one use case: those that
@@ -19,6 +20,7 @@ type Store interface {
 	CeremonyStore
 	CredentialStore
 	EnrolmentStore
+	OperatorStore
 
 	// Purge deletes at most p.Limit ceremonies, sessions and invitations each that
 	// expired before p says, and writes one event, made by event, for each tenant that
@@ -51,7 +53,7 @@ type UserStore interface {
 
 	// ChangeUser sets what change names and returns the user as it is then:
 	// user.unknown, or user.exists where the new name is taken. Locking ends the
-	// user's browser sessions.
+	// user's browser sessions; it returns operator.last for the last administrator.
 	ChangeUser(ctx context.Context, change UserChange, e audit.Event) (*User, error)
 
 	// User returns a user, or user.unknown.
@@ -65,8 +67,9 @@ type UserStore interface {
 	PersonRecord(ctx context.Context, tenant string, id UserID) (*PersonRecord, error)
 
 	// EraseUser deletes a user and their credentials, evidence, ceremonies,
-	// invitations and sessions, or returns user.unknown. Audit events stay.
-	EraseUser(ctx context.Context, tenant string, id UserID, e audit.Event) error
+	// invitations, sessions and role, or returns user.unknown, or operator.last for the
+	// last administrator. Audit events stay.
+	EraseUser(ctx context.Context, erasure UserErasure, e audit.Event) error
 }
 
 // ImportRow is a user to store, and the event that tells of it.
@@ -82,7 +85,15 @@ type UserChange struct {
 	Name        *string
 	DisplayName *string
 	Locked      *bool // a user who is locked keeps the time they were locked first
+	LastToo     bool  // lock the last administrator too
 	At          time.Time
+}
+
+// UserErasure says whom to erase.
+type UserErasure struct {
+	Tenant  string
+	ID      UserID
+	LastToo bool // the last administrator too
 }
 
 // CeremonyStore keeps ceremonies.
@@ -243,13 +254,14 @@ type CredentialStore interface {
 	// they are.
 	KeepBasis(ctx context.Context, tenant string, parts []BasisPart) error
 
-	// Basis returns the parts with these names, in any order, without those that are not
-	// there.
+	// Basis returns the parts with these names, in their order, without those that are
+	// not there.
 	Basis(ctx context.Context, tenant string, refs []BasisRef) ([]BasisPart, error)
 
 	// ChangeCredential sets what change names, counts its version up and returns it as
 	// it is then: credential.unknown, or credential.version where change expects
-	// another version. Suspending it ends the sessions that were signed in with it.
+	// another version. Suspending it ends the sessions that were signed in with it,
+	// those of the console too.
 	ChangeCredential(ctx context.Context, change CredentialChange, events []audit.Event) (*Credential, error)
 
 	// DeleteCredential deletes a credential and its evidence, or returns
@@ -298,6 +310,42 @@ type EnrolmentStore interface {
 
 	// EndSession ends a session; to end one that has ended is no fault.
 	EndSession(ctx context.Context, tenant, id string, at time.Time, e audit.Event) error
+
+	// SessionUsed puts off to until the time at which a session ends unless it is used,
+	// or returns session.unknown if it has ended at the time at. It never brings that
+	// time forward. A session's use changes nothing else, so there is no event.
+	SessionUsed(ctx context.Context, id string, at, until time.Time) error
+}
+
+// OperatorStore keeps the roles of operators. The last administrator of a tenant is
+// one beside whom no user who is not locked holds that role; of concurrent changes one
+// finds that there is another, and the next that there is none.
+type OperatorStore interface {
+	// GrantRole gives a user c.Role in place of the role they have, cancels their open
+	// invitations and ends their sessions to enrol that have registered nothing. It
+	// returns user.unknown or user.locked, and operator.last where the last
+	// administrator is given another role.
+	GrantRole(ctx context.Context, c RoleChange, e audit.Event) error
+
+	// RevokeRole takes a user's role and ends their sessions of the console. It returns
+	// operator.unknown for a user without role, and operator.last.
+	RevokeRole(ctx context.Context, c RoleChange, e audit.Event) error
+
+	// Operators returns the users of a tenant who hold a role, by name.
+	Operators(ctx context.Context, tenant string) ([]Operator, error)
+
+	// Counts counts what a tenant has.
+	Counts(ctx context.Context, tenant string) (Counts, error)
+}
+
+// RoleChange gives or takes a role.
+type RoleChange struct {
+	Tenant  string
+	User    UserID
+	Role    tenant.Role // the role to give
+	By      string      // who gives it: an actor
+	LastToo bool        // take it from the last administrator too
+	At      time.Time
 }
 
 // Retention says what Purge deletes.

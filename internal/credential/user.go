@@ -11,6 +11,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/google/uuid"
+
+	"bestow.dev/internal/tenant"
 )
 
 // UserID is our own identifier of a user: opaque, never reused, and all that audit
@@ -28,7 +30,8 @@ type User struct {
 	// fixed for the user's life, also while they have no credential.
 	Handle []byte
 
-	Locked  time.Time // when the user was locked; zero if they are not
+	Role    tenant.Role // as an operator; empty for none
+	Locked  time.Time   // when the user was locked; zero if they are not
 	Created time.Time
 	Updated time.Time
 }

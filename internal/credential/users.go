@@ -127,7 +127,7 @@ type UserUpdate struct {
 
 // UpdateUser changes a user's names. The handle stays, so their credentials do. It
 // needs users.write on the whole tenant. Errors: user.unknown, user.name,
-// user.display_name, user.exists.
+// user.display_name, user.exists, operator.above.
 func (s *Service) UpdateUser(ctx context.Context, by tenant.Authority, who UserRef, in UserUpdate) (*User, error) {
 	if in.Name != nil && !validUserName(*in.Name) {
 		return nil, ErrUserName.At("name")
@@ -140,13 +140,14 @@ func (s *Service) UpdateUser(ctx context.Context, by tenant.Authority, who UserR
 
 // LockUser keeps a user from registering and signing in, and ends their browser
 // sessions. To lock a user who is locked is no fault. It needs users.write on the
-// whole tenant. Errors: user.unknown.
+// whole tenant. Errors: user.unknown; operator.above; operator.last for the last
+// administrator, whom only the local operator may lock.
 func (s *Service) LockUser(ctx context.Context, by tenant.Authority, who UserRef) (*User, error) {
 	return s.changeUser(ctx, by, who, UserChange{Locked: new(true)}, "user.locked")
 }
 
 // UnlockUser undoes LockUser. It needs users.write on the whole tenant. Errors:
-// user.unknown.
+// user.unknown, operator.above.
 func (s *Service) UnlockUser(ctx context.Context, by tenant.Authority, who UserRef) (*User, error) {
 	return s.changeUser(ctx, by, who, UserChange{Locked: new(false)}, "user.unlocked")
 }
@@ -159,7 +160,10 @@ func (s *Service) changeUser(ctx context.Context, by tenant.Authority, who UserR
 	if err != nil {
 		return nil, err
 	}
-	change.Tenant, change.ID, change.At = by.Tenant, u.ID, s.clock()
+	if err := refuseAbove(by, u); err != nil {
+		return nil, err
+	}
+	change.Tenant, change.ID, change.At, change.LastToo = by.Tenant, u.ID, s.clock(), by.IsLocal()
 	return s.store.ChangeUser(ctx, change, userEvent(by, change.At, action, u.ID))
 }
 

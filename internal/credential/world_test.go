@@ -26,13 +26,18 @@ type world struct {
 	idm  tenant.Authority // an API client that may do everything here
 	told chan credential.Notice
 
+	directory *tenant.Directory // in place of rps; nil: rps
+
 	mu  sync.Mutex
 	now time.Time
 	rps map[string]*tenant.RelyingParty
 }
 
 // RelyingParty implements [credential.Directory].
-func (w *world) RelyingParty(_ context.Context, tenantName, id string) (*tenant.RelyingParty, error) {
+func (w *world) RelyingParty(ctx context.Context, tenantName, id string) (*tenant.RelyingParty, error) {
+	if w.directory != nil {
+		return w.directory.RelyingParty(ctx, tenantName, id)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if rp := w.rps[tenantName+"/"+id]; rp != nil {
@@ -44,6 +49,11 @@ func (w *world) RelyingParty(_ context.Context, tenantName, id string) (*tenant.
 // has describes a relying party anew.
 func (w *world) has(rp tenant.RelyingParty) {
 	w.t.Helper()
+	if w.directory != nil {
+		_, err := w.directory.PutRelyingParty(w.t.Context(), w.admin(), rp)
+		check(w.t, err)
+		return
+	}
 	full, err := tenant.NewRelyingParty(rp)
 	if err != nil {
 		w.t.Fatal(err)
@@ -52,6 +62,9 @@ func (w *world) has(rp tenant.RelyingParty) {
 	defer w.mu.Unlock()
 	w.rps[rp.Tenant+"/"+rp.ID] = full
 }
+
+// admin is the operator of the tenant.
+func (w *world) admin() tenant.Authority { return tenant.LocalOperator("acme", "root") }
 
 func (w *world) clock() time.Time {
 	w.mu.Lock()

@@ -69,10 +69,14 @@ var rooms = map[string][]string{
 	},
 
 	// Second floor: doors.
-	"internal/web": {"internal/fault", "internal/tenant", "internal/strictjson"},
+	"internal/web":  {"internal/fault", "internal/tenant", "internal/strictjson"},
+	"internal/page": {}, // what the pages of all doors share
 	"internal/front/...": {
-		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/fault", "internal/audit",
-		"internal/tenant", "internal/credential", "internal/relay", "internal/web",
+		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/policy", "internal/fault", "internal/audit",
+		"internal/tenant", "internal/credential", "internal/relay", "internal/web", "internal/page",
+	},
+	"internal/console": {
+		"webauthn", "internal/policy", "internal/fault", "internal/audit", "internal/tenant", "internal/credential", "internal/web", "internal/page",
 	},
 	"internal/agent":           {"cose", "ctap", "webauthn", "internal/plugout", "internal/strictjson"},
 	"internal/agent/scheme":    {"internal/plugout"},

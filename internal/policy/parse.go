@@ -13,6 +13,10 @@ import (
 // MaxDocumentBytes is the length of the longest document: 256 KiB.
 const MaxDocumentBytes = 256 << 10
 
+// maxValues is how many values a document has at most. The shortest that there can be many
+// of are words and models, which have more than 16 bytes each.
+const maxValues = MaxDocumentBytes / 16
+
 // maxDepth is how deeply a document is nested: alternatives, an element, metadata,
 // properties, a property, its list; and the document itself.
 const maxDepth = 7
@@ -26,13 +30,15 @@ var (
 
 // Parse reads a document. It refuses members it does not know, members that stand
 // twice, null, words that no version of the standards has, lists that are empty or
-// name something twice, and documents without a rule.
+// name something twice, and documents without a rule. The JSON form of what it returns
+// can be parsed again, to the same.
 //
 // A refusal is [ErrDocument] with the offending member in Field; the document is then
 // nil.
 func Parse(data []byte) (*Document, error) {
 	d := new(Document)
-	err := strictjson.Decode(data, d, strictjson.MaxBytes(MaxDocumentBytes), strictjson.MaxDepth(maxDepth),
+	err := strictjson.Decode(data, d,
+		strictjson.MaxBytes(MaxDocumentBytes), strictjson.MaxDepth(maxDepth), strictjson.MaxValues(maxValues),
 		strictjson.DisallowUnknown(), strictjson.DisallowNull())
 	if err != nil {
 		return nil, unreadable(data, err)
@@ -40,7 +46,15 @@ func Parse(data []byte) (*Document, error) {
 	if path, found := find(data, func(t json.Token, _ int64) bool { return t == nil }); found {
 		return nil, wrong(path, "Null has no meaning here. Leave the member out.")
 	}
-	return d.checked()
+	c, err := d.checked()
+	if err != nil {
+		return nil, err
+	}
+	// With its defaults filled in it is longer, and has to be readable again.
+	if len(encode(c)) > MaxDocumentBytes {
+		return nil, wrong("", "A policy has at most %d bytes, those of its defaults included.", MaxDocumentBytes)
+	}
+	return c, nil
 }
 
 // unreadable says what the decoder refused, and where: of a value of the wrong type it
@@ -70,39 +84,51 @@ func find(data []byte, wanted func(t json.Token, end int64) bool) (path string, 
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	for err := error(nil); err == nil && !found; {
-		path, found, err = findIn(dec, "", wanted)
+		path, found, err = findIn(dec, wanted)
 	}
 	return path, found
 }
 
-// findIn looks at the next value of dec, which stands at path, and what is in it.
-func findIn(dec *json.Decoder, at string, wanted func(json.Token, int64) bool) (path string, found bool, err error) {
+// findIn looks at the next value of dec, and what is in it. The path begins there.
+func findIn(dec *json.Decoder, wanted func(json.Token, int64) bool) (path string, found bool, err error) {
 	token, err := dec.Token()
 	if err != nil {
 		return "", false, err
 	}
 	if wanted(token, dec.InputOffset()) {
-		return at, true, nil
+		return "", true, nil
 	}
 	open, ok := token.(json.Delim)
 	if !ok {
 		return "", false, nil
 	}
 	for i := 0; dec.More(); i++ {
-		below := at + "[" + strconv.Itoa(i) + "]"
+		var name json.Token
 		if open == '{' {
-			name, err := dec.Token()
-			if err != nil {
+			if name, err = dec.Token(); err != nil {
 				return "", false, err
 			}
-			below = join(at, name.(string)) // the decoder lets nothing else be a name
 		}
-		if path, found, err = findIn(dec, below, wanted); found || err != nil {
-			return path, found, err
+		path, found, err = findIn(dec, wanted)
+		switch {
+		case err != nil:
+			return "", false, err
+		case found && open == '{':
+			return above(name.(string), path), true, nil // the decoder lets nothing else be a name
+		case found:
+			return above("["+strconv.Itoa(i)+"]", path), true, nil
 		}
 	}
 	_, err = dec.Token() // the closing one
 	return "", false, err
+}
+
+// above puts a member's name, or an index in brackets, in front of a path.
+func above(step, path string) string {
+	if path == "" || path[0] == '[' {
+		return step + path
+	}
+	return step + "." + path
 }
 
 // join returns the path of a member of what stands at path.

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -336,5 +337,41 @@ func TestCompileRefusals(t *testing.T) {
 	}
 	if _, err := policy.Compile(slices.Repeat([]*policy.Document{a}, 17)...); !errors.Is(err, policy.ErrSet) {
 		t.Errorf("too many: %v", err)
+	}
+}
+
+// A document that is short enough and would be too long with its defaults is refused:
+// otherwise it could be stored, and not be read back.
+func TestParseLongest(t *testing.T) {
+	document := func(length int) []byte {
+		const head, tail = `{"name":"x","description":"`, `]}}]}`
+		body := `","alternatives":[`
+		for n := 0; len(head)+len(body)+60+len(tail) < length; n++ {
+			switch {
+			case n%1000 == 0 && n > 0:
+				body += `]}},{"models":{"allow":[`
+			case n == 0:
+				body += `{"models":{"allow":[`
+			default:
+				body += `,`
+			}
+			body += fmt.Sprintf(`"%08x-0000-0000-0000-000000000000"`, n+1)
+		}
+		return []byte(head + strings.Repeat("d", length-len(head)-len(body)-len(tail)) + body + tail)
+	}
+	defaults := len(`"mode":"enforce","at":["registration"],`)
+	if d, err := policy.Parse(document(policy.MaxDocumentBytes - defaults + 1)); d != nil || !errors.Is(err, policy.ErrDocument) {
+		t.Errorf("a byte too long: %v", err)
+	}
+	d, err := policy.Parse(document(policy.MaxDocumentBytes - defaults))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(d)
+	if err != nil || len(text) != policy.MaxDocumentBytes {
+		t.Fatalf("the longest has %d bytes: %v", len(text), err)
+	}
+	if _, err := policy.Parse(text); err != nil {
+		t.Errorf("what was read cannot be read again: %v", err)
 	}
 }

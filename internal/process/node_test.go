@@ -51,12 +51,15 @@ func TestSynchronous(t *testing.T) {
 func TestCallerLeaves(t *testing.T) {
 	w := newWorld(t, storetest.SQLite)
 	w.deploy(inLine("p", service("a", "desk")))
+	ctx, leave := context.WithCancel(t.Context())
 	hold := make(chan struct{})
-	w.desk.on("a", func(process.Work, *process.Wait) (process.Result, error) { <-hold; return process.Result{}, nil })
+	w.desk.on("a", func(process.Work, *process.Wait) (process.Result, error) {
+		leave() // the run is stored by now
+		<-hold
+		return process.Result{}, nil
+	})
 	stop := w.running()
 	defer stop()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
 	r, err := w.Start(ctx, enroller(), process.Start{Definition: "p", Subject: "id-of-alice"})
 	check(t, err)
 	w.want(r, process.Running)

@@ -34,14 +34,11 @@ func (s *Service) mayStart(ctx context.Context, by tenant.Authority, v *Version,
 	return s.refuseOwn(ctx, by, subject)
 }
 
-// userPrefix begins the actor's id of an operator who is a user of the tenant.
-const userPrefix = "user:"
-
 // refuseOwn returns process.self if by is, or is called as, the user. A client, an
 // operator or the local user of the command line is taken for the user of the same name.
 // The client's word about its operator is not believed, but it is enough to refuse.
 func (s *Service) refuseOwn(ctx context.Context, by tenant.Authority, user string) error {
-	actor := strings.TrimPrefix(strings.TrimPrefix(by.Actor.ID, tenant.LocalPrefix), userPrefix)
+	actor := strings.TrimPrefix(strings.TrimPrefix(by.Actor.ID, tenant.LocalPrefix), tenant.UserPrefix)
 	for _, called := range []string{actor, strings.TrimSpace(by.Claimed)} {
 		if called == "" {
 			continue

@@ -27,6 +27,17 @@ func issue(t *testing.T, name string, serial int64, issuer *authority) *authorit
 	if err != nil {
 		t.Fatal(err)
 	}
+	return certify(t, name, serial, key, issuer)
+}
+
+// reissue gives the key of an authority another name.
+func reissue(t *testing.T, name string, of *authority) *authority {
+	t.Helper()
+	return certify(t, name, 1, of.key, nil)
+}
+
+func certify(t *testing.T, name string, serial int64, key *ecdsa.PrivateKey, issuer *authority) *authority {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
 		NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
@@ -73,6 +84,7 @@ func TestAsk(t *testing.T) {
 	c := issue(t, "Leaf", 2, ca).cert
 	other := issue(t, "Leaf", 3, ca).cert
 	namesake := issue(t, "CA", 1, nil)
+	renamed := reissue(t, "Another CA", ca)
 	yesterday := now.AddDate(0, 0, -1)
 	since := func(days int) func(*x509.RevocationList) {
 		return func(l *x509.RevocationList) { l.RevokedCertificateEntries[0].RevocationTime = now.AddDate(0, 0, -days) }
@@ -100,6 +112,7 @@ func TestAsk(t *testing.T) {
 		{"no time", []*x509.RevocationList{list(t, ca, early, other)}, time.Time{}, revocation.Answer{Known: true}},
 		{"revoked by one out of date", []*x509.RevocationList{list(t, ca, old, c)}, now, revocation.Answer{Revoked: true, Since: yesterday}},
 		{"of a namesake", []*x509.RevocationList{list(t, namesake, nil, c)}, now, revocation.Answer{}},
+		{"of another name with the same key", []*x509.RevocationList{list(t, renamed, nil, c)}, now, revocation.Answer{}},
 		{"partial", []*x509.RevocationList{list(t, ca, partial, c)}, now, revocation.Answer{}},
 	}
 	for _, tt := range tests {

@@ -201,6 +201,9 @@ func selectEvents(query audit.Query) (text string, args []any) {
 	if query.RelyingParty != "" {
 		and("relying_party = ?", query.RelyingParty)
 	}
+	if query.Refused {
+		where = append(where, "outcome <> 'ok'") // as the index on them says it
+	}
 	if !query.Since.IsZero() {
 		and("time_ms >= ?", query.Since.UnixMilli())
 	}

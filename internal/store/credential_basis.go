@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"slices"
 
 	"bestow.dev/internal/credential"
 )
@@ -13,7 +15,9 @@ func (db *DB) KeepBasis(ctx context.Context, tenant string, parts []credential.B
 	return db.write(ctx, func(ctx context.Context, q tx) error {
 		const keep = `INSERT INTO judgement_basis (tenant, hash, kind, body) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (tenant, hash) DO NOTHING`
-		for _, p := range parts {
+		// In one order, so that of two that store the same none waits for the other.
+		inOrder := slices.SortedFunc(slices.Values(parts), func(a, b credential.BasisPart) int { return cmp.Compare(a.Hash, b.Hash) })
+		for _, p := range inOrder {
 			hash, err := hex.DecodeString(p.Hash)
 			if err != nil {
 				return err

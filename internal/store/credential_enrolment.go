@@ -23,14 +23,14 @@ func invitationDest(i *credential.Invitation) []any {
 	}
 }
 
-const sessionColumns = `s.id, s.tenant, s.relying_party, s.purpose, s.user_id, u.name, u.display_name, s.invitation, s.address,
-	s.created_ms, s.expires_ms, s.ended_ms, s.registered_ms, s.credential,
+const sessionColumns = `s.id, s.tenant, s.relying_party, s.purpose, s.user_id, u.name, u.display_name, ` + roleOfUser + `,
+	s.invitation, s.address, s.created_ms, s.expires_ms, s.idle_ms, s.ended_ms, s.registered_ms, s.credential,
 	EXISTS (SELECT 1 FROM invitation i WHERE i.id = s.invitation AND i.additional)`
 
 func sessionDest(s *credential.Session) []any {
 	return []any{
-		&s.ID, &s.Tenant, &s.RelyingParty, &s.Purpose, scanNull(&s.User), scanNull(&s.UserName), scanNull(&s.DisplayName),
-		&s.Invitation, &s.Address, scanMS(&s.Created), scanMS(&s.Expires), scanMS(&s.Ended), scanMS(&s.Registered), &s.Credential,
+		&s.ID, &s.Tenant, &s.RelyingParty, &s.Purpose, scanNull(&s.User), scanNull(&s.UserName), scanNull(&s.DisplayName), scanNull(&s.Role),
+		&s.Invitation, &s.Address, scanMS(&s.Created), scanMS(&s.Expires), scanMS(&s.Idle), scanMS(&s.Ended), scanMS(&s.Registered), &s.Credential,
 		&s.Additional,
 	}
 }
@@ -154,10 +154,10 @@ func (db *DB) OpenSession(ctx context.Context, s *credential.Session, e audit.Ev
 
 func insertSession(ctx context.Context, q tx, s *credential.Session) error {
 	const text = `INSERT INTO browser_session (id, tenant, relying_party, purpose, user_id, invitation, address,
-			created_ms, expires_ms, ended_ms, registered_ms, credential)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10)`
+			created_ms, expires_ms, idle_ms, ended_ms, registered_ms, credential)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11)`
 	_, err := q.Exec(ctx, text, s.ID, s.Tenant, s.RelyingParty, s.Purpose, null(s.User), s.Invitation, s.Address,
-		ms(s.Created), ms(s.Expires), s.Credential)
+		ms(s.Created), ms(s.Expires), ms(s.Idle), s.Credential)
 	return err
 }
 
@@ -246,7 +246,7 @@ func endSessionsOf(ctx context.Context, q tx, user credential.UserID, at int64) 
 // endSessionsWith ends the sessions that were signed in with a credential.
 func endSessionsWith(ctx context.Context, q tx, tenant string, id credential.ID, at int64) error {
 	const text = `UPDATE browser_session SET ended_ms = $3
-		WHERE credential = $2 AND credential <> '' AND tenant = $1 AND purpose = 'signed_in' AND ended_ms = 0`
+		WHERE credential = $2 AND credential <> '' AND tenant = $1 AND purpose IN ('signed_in', 'console') AND ended_ms = 0`
 	_, err := q.Exec(ctx, text, tenant, id, at)
 	return err
 }

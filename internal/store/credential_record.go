@@ -71,15 +71,15 @@ func insertCredential(ctx context.Context, q tx, c *credential.Credential, most 
 
 func insertEvidence(ctx context.Context, q tx, c *credential.Credential, e *credential.Evidence) error {
 	const text = `INSERT INTO credential_evidence (tenant, credential, attestation_object, client_data, options, judged_ms,
-			format, attestation_type, trusted, anchor, chain, policy, warnings, terms, decision, basis)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+			format, attestation_type, trusted, anchor, chain, policy, warnings, told, terms, decision, basis)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
 	chain := make([]byte, 0, len(e.Chain)*sha256.Size)
 	for _, sum := range e.Chain {
 		chain = append(chain, sum[:]...)
 	}
 	_, err := q.Exec(ctx, text, c.Tenant, c.ID, e.AttestationObject, e.ClientData, string(e.Options), ms(e.Judged),
 		e.Format, e.AttestationType, e.Trusted, orEmpty(e.Anchor), chain, e.Policy, asJSON(e.Warnings),
-		asJSON(e.Terms), asJSON(e.Decision), asJSON(e.Basis))
+		asJSON(e.Told), asJSON(e.Terms), asJSON(e.Decision), asJSON(e.Basis))
 	return err
 }
 
@@ -95,12 +95,12 @@ func (db *DB) Evidence(ctx context.Context, tenant string, id credential.ID) (*c
 
 func readEvidence(ctx context.Context, q tx, tenant string, id credential.ID) (*credential.Evidence, error) {
 	const text = `SELECT attestation_object, client_data, options, judged_ms, format, attestation_type, trusted,
-		anchor, chain, policy, warnings, terms, decision, basis FROM credential_evidence WHERE tenant = $1 AND credential = $2`
+		anchor, chain, policy, warnings, told, terms, decision, basis FROM credential_evidence WHERE tenant = $1 AND credential = $2`
 	e := new(credential.Evidence)
 	var chain []byte
 	err := q.QueryRow(ctx, text, tenant, id).Scan(&e.AttestationObject, &e.ClientData, scanText((*[]byte)(&e.Options)),
 		scanMS(&e.Judged), &e.Format, &e.AttestationType, &e.Trusted, &e.Anchor, &chain, &e.Policy, scanJSON(&e.Warnings),
-		scanJSON(&e.Terms), scanJSON(&e.Decision), scanJSON(&e.Basis))
+		scanJSON(&e.Told), scanJSON(&e.Terms), scanJSON(&e.Decision), scanJSON(&e.Basis))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, credential.ErrCredentialUnknown
 	}

@@ -10,11 +10,14 @@ import (
 	"bestow.dev/internal/credential"
 )
 
-const userColumns = `u.id, u.tenant, u.name, u.display_name, u.handle, u.locked_ms, u.created_ms, u.updated_ms`
+const userColumns = `u.id, u.tenant, u.name, u.display_name, u.handle, ` + roleOfUser + `, u.locked_ms, u.created_ms, u.updated_ms`
+
+// roleOfUser is the role that the user u holds.
+const roleOfUser = `(SELECT r.role FROM operator_role r WHERE r.user_id = u.id)`
 
 func userDest(u *credential.User) []any {
 	return []any{
-		&u.ID, &u.Tenant, &u.Name, &u.DisplayName, &u.Handle,
+		&u.ID, &u.Tenant, &u.Name, &u.DisplayName, &u.Handle, scanNull(&u.Role),
 		scanMS(&u.Locked), scanMS(&u.Created), scanMS(&u.Updated),
 	}
 }
@@ -89,6 +92,11 @@ func (db *DB) ChangeUser(ctx context.Context, change credential.UserChange, e au
 		}
 		if u, err = readUser(ctx, q, change.Tenant, credential.ByID(change.ID)); err != nil {
 			return err
+		}
+		if change.Locked != nil && *change.Locked && !change.LastToo {
+			if err := notLast(ctx, q, u.Tenant, u.ID); err != nil {
+				return err
+			}
 		}
 		apply(u, change)
 		const set = `UPDATE users SET name = $2, name_key = $3, display_name = $4, search_key = $5, locked_ms = $6 WHERE id = $1`
@@ -197,10 +205,15 @@ func likePart(text string) string {
 }
 
 // EraseUser implements [credential.UserStore].
-func (db *DB) EraseUser(ctx context.Context, tenant string, id credential.UserID, e audit.Event) error {
+func (db *DB) EraseUser(ctx context.Context, erasure credential.UserErasure, e audit.Event) error {
 	return db.write(ctx, func(ctx context.Context, q tx) error {
+		if !erasure.LastToo {
+			if err := notLast(ctx, q, erasure.Tenant, erasure.ID); err != nil {
+				return err
+			}
+		}
 		// All that is about the person refers to this row and goes with it.
-		n, err := q.Exec(ctx, `DELETE FROM users WHERE id = $1 AND tenant = $2`, id, tenant)
+		n, err := q.Exec(ctx, `DELETE FROM users WHERE id = $1 AND tenant = $2`, erasure.ID, erasure.Tenant)
 		if err != nil {
 			return err
 		}

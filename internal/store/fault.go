@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"bestow.dev/internal/fault"
 )
@@ -37,6 +38,13 @@ func known(err error) bool {
 	}
 	_, ok := errors.AsType[*fault.Error](err)
 	return ok
+}
+
+// spoilt returns the error of a row that the domain does not take back: somebody
+// changed it by hand. It is a fault of ours, whatever the domain would call such a thing
+// in a caller's request, so that err is told and not wrapped.
+func spoilt(err error, format string, args ...any) error {
+	return fmt.Errorf("%s cannot be read back: %v", fmt.Sprintf(format, args...), err)
 }
 
 func isContext(err error) bool {

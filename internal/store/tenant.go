@@ -64,6 +64,8 @@ type rpSettings struct {
 	MaxCredentialsPerUser   int                     `json:"maxCredentialsPerUser"`
 	ChallengeLifeMS         int64                   `json:"challengeLifeMs"`
 	TimeoutMS               int64                   `json:"timeoutMs"`
+
+	ceremonySettings
 }
 
 func settingsOf(rp *tenant.RelyingParty) rpSettings {
@@ -76,6 +78,7 @@ func settingsOf(rp *tenant.RelyingParty) rpSettings {
 		Trust: rp.Trust, Policies: rp.Policies,
 		MaxCredentialsPerUser: rp.MaxCredentialsPerUser,
 		ChallengeLifeMS:       rp.ChallengeLife.Milliseconds(), TimeoutMS: rp.Timeout.Milliseconds(),
+		ceremonySettings: ceremonySettings(rp.CeremonySettings),
 	}
 }
 
@@ -89,6 +92,19 @@ func (s rpSettings) fill(rp *tenant.RelyingParty) {
 	rp.MaxCredentialsPerUser = s.MaxCredentialsPerUser
 	rp.ChallengeLife = time.Duration(s.ChallengeLifeMS) * time.Millisecond
 	rp.Timeout = time.Duration(s.TimeoutMS) * time.Millisecond
+	rp.CeremonySettings = tenant.CeremonySettings(s.ceremonySettings)
+}
+
+// ceremonySettings is [tenant.CeremonySettings] under the names of the column.
+type ceremonySettings struct {
+	RelatedOrigins              []string                    `json:"relatedOrigins,omitempty"`
+	Hints                       []string                    `json:"hints,omitempty"`
+	AttestationFormats          []string                    `json:"attestationFormats,omitempty"`
+	AllowConditionalCreate      bool                        `json:"allowConditionalCreate,omitempty"`
+	CredentialProtection        tenant.CredentialProtection `json:"credentialProtection,omitempty"`
+	EnforceCredentialProtection bool                        `json:"enforceCredentialProtection,omitempty"`
+	RegistrationExtensions      []string                    `json:"registrationExtensions,omitzero"` // empty is not absent
+	AppID                       string                      `json:"appId,omitempty"`
 }
 
 const rpColumns = "tenant, id, settings, created_ms, changed_ms"
@@ -102,7 +118,11 @@ func scanRP(rows *sql.Rows) (*tenant.RelyingParty, error) {
 		return nil, err
 	}
 	s.fill(&rp)
-	return tenant.NewRelyingParty(rp)
+	checked, err := tenant.NewRelyingParty(rp)
+	if err != nil {
+		return nil, spoilt(err, "relying party %s of tenant %s", rp.ID, rp.Tenant)
+	}
+	return checked, nil
 }
 
 // RelyingParty implements [tenant.Store].

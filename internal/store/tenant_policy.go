@@ -25,8 +25,10 @@ func scanPolicy(rows *sql.Rows) (*tenant.Policy, error) {
 		return p, nil
 	}
 	var err error
-	p.Document, err = policy.Parse([]byte(document))
-	return p, err
+	if p.Document, err = policy.Parse([]byte(document)); err != nil {
+		return nil, spoilt(err, "version %d of policy %s of tenant %s", p.Version, p.Name, p.Tenant)
+	}
+	return p, nil
 }
 
 // Policies implements [tenant.Store].
@@ -44,31 +46,40 @@ func (db *DB) Policies(ctx context.Context, tenantName string) (all []*tenant.Po
 // PolicyVersions implements [tenant.Store].
 func (db *DB) PolicyVersions(ctx context.Context, tenantName, name string) (all []*tenant.Policy, err error) {
 	err = db.read(ctx, func(ctx context.Context, q tx) error {
-		all, err = readPolicyVersions(ctx, q, tenantName, name)
+		const versions = "SELECT " + policyColumns + " FROM policy_version WHERE tenant = $1 AND name = $2 ORDER BY version DESC"
+		rows, err := q.Query(ctx, versions, tenantName, name)
+		all, err = collect(rows, err, scanPolicy)
 		return err
 	})
 	return all, err
 }
 
-func readPolicyVersions(ctx context.Context, q tx, tenantName, name string) ([]*tenant.Policy, error) {
-	rows, err := q.Query(ctx, "SELECT "+policyColumns+" FROM policy_version WHERE tenant = $1 AND name = $2 ORDER BY version DESC", tenantName, name)
-	return collect(rows, err, scanPolicy)
+// lastPolicyVersion returns the newest version of a policy, be it that it was deleted;
+// nil for one that never was.
+func lastPolicyVersion(ctx context.Context, q tx, tenantName, name string) (*tenant.Policy, error) {
+	const last = "SELECT " + policyColumns + " FROM policy_version WHERE tenant = $1 AND name = $2 ORDER BY version DESC LIMIT 1"
+	rows, err := q.Query(ctx, last, tenantName, name)
+	found, err := collect(rows, err, scanPolicy)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
 }
 
 // PutPolicy implements [tenant.Store].
 func (db *DB) PutPolicy(ctx context.Context, p *tenant.Policy, e audit.Event) (*tenant.Policy, error) {
 	var stored *tenant.Policy
 	err := db.write(ctx, func(ctx context.Context, q tx) error {
-		versions, err := readPolicyVersions(ctx, q, p.Tenant, p.Name)
+		last, err := lastPolicyVersion(ctx, q, p.Tenant, p.Name)
 		if err != nil {
 			return err
 		}
-		if len(versions) > 0 && sameDocument(versions[0].Document, p.Document) {
-			stored = versions[0]
+		if last != nil && sameDocument(last.Document, p.Document) {
+			stored = last
 			return nil
 		}
 		stored = new(*p)
-		return addPolicyVersion(ctx, q, stored, versions, e)
+		return addPolicyVersion(ctx, q, stored, last, e)
 	})
 	if err != nil {
 		return nil, err
@@ -79,25 +90,25 @@ func (db *DB) PutPolicy(ctx context.Context, p *tenant.Policy, e audit.Event) (*
 // DeletePolicy implements [tenant.Store].
 func (db *DB) DeletePolicy(ctx context.Context, p *tenant.Policy, e audit.Event) error {
 	return db.write(ctx, func(ctx context.Context, q tx) error {
-		versions, err := readPolicyVersions(ctx, q, p.Tenant, p.Name)
+		last, err := lastPolicyVersion(ctx, q, p.Tenant, p.Name)
 		if err != nil {
 			return err
 		}
-		if len(versions) == 0 || versions[0].Document == nil {
+		if last == nil || last.Document == nil {
 			return tenant.ErrPolicyUnknown
 		}
 		gone := *p
 		gone.Document = nil
-		return addPolicyVersion(ctx, q, &gone, versions, e)
+		return addPolicyVersion(ctx, q, &gone, last, e)
 	})
 }
 
-// addPolicyVersion stores p after the versions there are. Of two at once the second
-// gets policy.changed.
-func addPolicyVersion(ctx context.Context, q tx, p *tenant.Policy, before []*tenant.Policy, e audit.Event) error {
+// addPolicyVersion stores p after the last version, if there is one. Of two at once the
+// second gets policy.changed.
+func addPolicyVersion(ctx context.Context, q tx, p, last *tenant.Policy, e audit.Event) error {
 	p.Version = 1
-	if len(before) > 0 {
-		p.Version = before[0].Version + 1
+	if last != nil {
+		p.Version = last.Version + 1
 	}
 	document := any("")
 	if p.Document != nil {

@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write "+newestDump+" anew from the pres
 
 // newestDump is the dump that -update writes. A release whose schema differs from the
 // one before gets the next name; the dumps of earlier releases stay as they are.
-const newestDump = "testdata/schema/v1.sql"
+const newestDump = "testdata/schema/v2.sql"
 
 // fixture is what one room of the domain puts into a dump, with the code of the time,
 // and what the code of today finds there. Its rows have fixed ids and times.
@@ -42,6 +42,8 @@ var fixtures = []fixture{
 	{"tenant", writeTenantRows, findTenantRows},
 	{"credential", writeCredentialRows, findCredentialRows},
 	{"relay", writeRelayRows, findRelayRows},
+	{"policy", writePolicyRows, findPolicyRows},
+	{"metadata", writeMetadataRows, findMetadataRows},
 }
 
 // TestUpgrade opens a database of every released schema, with rows in it, with the

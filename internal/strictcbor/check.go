@@ -34,10 +34,10 @@ func CheckAll(data []byte) error {
 	return nil
 }
 
-// checker walks over data once. pos is the next byte to read.
+// checker walks over data once. pos is the next byte to read, items how many were read.
 type checker struct {
-	data []byte
-	pos  int
+	data       []byte
+	pos, items int
 }
 
 func fault(reason Reason, offset int, detail string) *Error {
@@ -47,6 +47,9 @@ func fault(reason Reason, offset int, detail string) *Error {
 // item reads one data item. depth is the number of maps and arrays around it.
 func (c *checker) item(depth int) *Error {
 	start := c.pos
+	if c.items++; c.items > MaxItems {
+		return fault(Malformed, start, "there are too many items")
+	}
 	kind, argument, err := c.head()
 	if err != nil {
 		return err
@@ -161,7 +164,7 @@ func (c *checker) pairs(count uint64, depth int) *Error {
 	if unsorted == nil {
 		return nil
 	}
-	if at, found := findDuplicate(c.data[start:c.pos]); found {
+	if at, found := findDuplicate(c.data[start:c.pos], count); found {
 		return fault(Duplicate, start+at, "a map has the same key twice")
 	}
 	return unsorted
@@ -179,10 +182,10 @@ func compareKeys(a, b []byte) int {
 	return bytes.Compare(a, b)
 }
 
-// findDuplicate tells at which offset of entries, the checked content of a map, a
-// key stands that stood before.
-func findDuplicate(entries []byte) (offset int, found bool) {
-	var keys []placed
+// findDuplicate tells at which offset of entries, the checked content of a map of so
+// many entries, a key stands that stood before.
+func findDuplicate(entries []byte, count uint64) (offset int, found bool) {
+	keys := make([]placed, 0, count)
 	for rest := entries; len(rest) > 0; {
 		n := length(rest)
 		keys = append(keys, placed{key: rest[:n], offset: len(entries) - len(rest)})

@@ -28,6 +28,11 @@ import (
 // more.
 const MaxDepth = 8
 
+// MaxItems is how many items there may be in all, those in maps and arrays among them.
+// It is they that cost memory once they are read, more than their bytes do. The longest
+// messages of authenticators have a few hundred.
+const MaxItems = 4096
+
 // decoder repeats, where the library has a word for it, what [Check] asks for, so
 // that neither alone has to be right.
 var decoder = mustDecoder(cbor.DecOptions{

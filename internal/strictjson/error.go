@@ -25,7 +25,7 @@ const (
 	Null Reason = "null"
 	// Depth: objects and arrays are nested too deeply.
 	Depth Reason = "depth"
-	// Size: the text is too long.
+	// Size: the text is too long, or has too many values.
 	Size Reason = "size"
 	// Type: a value of a type or range that does not fit the Go value.
 	Type Reason = "type"

@@ -7,11 +7,13 @@ import "bytes"
 type scanner struct {
 	data                          []byte
 	pos                           int // next byte to read
-	maxDepth                      int
+	maxDepth, maxValues           int
 	disallowUnknown, disallowNull bool
 
-	names   [][]byte // names of the members of all open objects, the innermost last
-	foreign []span   // names that differ from a field's in case only
+	values  int                 // read so far
+	names   [][]byte            // names of the members of all open objects, the innermost last
+	spare   map[string]struct{} // an empty set, left by an object that had one
+	foreign []span              // names that differ from a field's in case only
 }
 
 // span is a piece of the text, end excluded.
@@ -64,6 +66,9 @@ func (s *scanner) peek() byte {
 // value reads one value. depth is the number of objects and arrays around it.
 func (s *scanner) value(want *shape, depth int) *Error {
 	start, nullable := s.pos, want.nullable
+	if s.values++; s.values > s.maxValues {
+		return s.refuse(Size, start, "there are too many values")
+	}
 	for want.to != nil {
 		want = want.to
 	}
@@ -209,6 +214,7 @@ func (s *scanner) object(want *shape, depth int) *Error {
 		case '}':
 			s.pos++
 			s.names = s.names[:seen.first]
+			s.recycle(seen.set)
 			return nil
 		default:
 			return s.refuse(Syntax, s.pos, "a comma or } belongs here")
@@ -279,9 +285,20 @@ func (s *scanner) add(m *members, name []byte) bool {
 	if len(names) < manyMembers {
 		return true
 	}
-	m.set = make(map[string]struct{}, 4*manyMembers)
+	if m.set, s.spare = s.spare, nil; m.set == nil {
+		m.set = make(map[string]struct{}, 4*manyMembers)
+	}
 	for _, n := range s.names[m.first:] {
 		m.set[string(n)] = struct{}{}
 	}
 	return true
+}
+
+// recycle keeps the set of a closed object for the next one that needs a set. Large ones
+// are not kept: to empty one takes as long as it once was large.
+func (s *scanner) recycle(set map[string]struct{}) {
+	if set != nil && len(set) <= 4*manyMembers {
+		clear(set)
+		s.spare = set
+	}
 }

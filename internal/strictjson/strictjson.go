@@ -8,10 +8,10 @@
 //	err := strictjson.Decode(body, &in, strictjson.DisallowUnknown())
 //
 // It takes valid UTF-8 only, refuses an object that names a member twice, at any
-// depth, and anything after the value, and it limits length and nesting. Names match
-// exactly: encoding/json would take Challenge for challenge, and of two members that
-// differ in case the later one; here the one that is not spelled as the field's tag
-// is an unknown member. Refusals are an [*Error] that leads to the place.
+// depth, and anything after the value, and it limits length, nesting and the number of
+// values. Names match exactly: encoding/json would take Challenge for challenge, and of
+// two members that differ in case the later one; here the one that is not spelled as
+// the field's tag is an unknown member. Refusals are an [*Error] that leads to the place.
 //
 // A Go type that decodes itself (json.Unmarshaler, or an interface value that already
 // holds a pointer) sees its piece of the text after these checks, but matches names as
@@ -34,6 +34,10 @@ const (
 	// DefaultMaxDepth is how many objects and arrays may be nested in one another; a
 	// text that is only a string has depth 0.
 	DefaultMaxDepth = 32
+	// DefaultMaxValues is how many values there may be in all, each element of an array
+	// and each member of an object among them. It is they that cost memory: two bytes of
+	// text can become hundreds in a slice of structs.
+	DefaultMaxValues = 1 << 16
 )
 
 // Option changes what [Decode] takes. It is made by one of the functions below.
@@ -47,6 +51,7 @@ type setting uint8
 const (
 	setMaxBytes setting = iota + 1
 	setMaxDepth
+	setMaxValues
 	setDisallowUnknown
 	setDisallowNull
 )
@@ -56,6 +61,9 @@ func MaxBytes(n int) Option { return Option{setMaxBytes, n} }
 
 // MaxDepth limits nesting to n levels in place of [DefaultMaxDepth].
 func MaxDepth(n int) Option { return Option{setMaxDepth, n} }
+
+// MaxValues limits the text to n values in place of [DefaultMaxValues].
+func MaxValues(n int) Option { return Option{setMaxValues, n} }
 
 // DisallowUnknown refuses members of objects that become structs without a field of
 // their name. Without it they are ignored.
@@ -72,7 +80,7 @@ func DisallowNull() Option { return Option{set: setDisallowNull} }
 // the word of a type that decodes itself leaves v untouched; after those v must not be
 // used. An error that is no *Error means that v is not something to decode into.
 func Decode(data []byte, v any, opts ...Option) error {
-	s := scanner{data: data, maxDepth: DefaultMaxDepth}
+	s := scanner{data: data, maxDepth: DefaultMaxDepth, maxValues: DefaultMaxValues}
 	maxBytes := DefaultMaxBytes
 	for _, o := range opts {
 		switch o.set {
@@ -80,6 +88,8 @@ func Decode(data []byte, v any, opts ...Option) error {
 			maxBytes = o.value
 		case setMaxDepth:
 			s.maxDepth = o.value
+		case setMaxValues:
+			s.maxValues = o.value
 		case setDisallowUnknown:
 			s.disallowUnknown = true
 		case setDisallowNull:

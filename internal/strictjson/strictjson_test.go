@@ -113,6 +113,9 @@ func TestText(t *testing.T) {
 		{"names that differ in case", `{"a":1,"A":1}`, ""},
 		{"names that look alike", `{"é":1,"e\u0301":1}`, ""},
 
+		{"as many values as there may be", "[" + strings.Repeat("0,", 1<<16-2) + "0]", ""},
+		{"a value too many", "[" + strings.Repeat("0,", 1<<16-1) + "0]", strictjson.Size},
+
 		{"too deep", arrays(33), strictjson.Depth},
 		{"far too deep", strings.Repeat(`{"a":`, 100_000), strictjson.Depth},
 	}
@@ -143,14 +146,33 @@ func TestManyMembers(t *testing.T) {
 	for i := range 40_000 {
 		fmt.Fprintf(&text, `,"m%d":{"m0":1}`, i)
 	}
-	good := text.String()
+	good, many := text.String(), strictjson.MaxValues(1<<20)
 	for _, last := range []string{"m", "m0", "m23", "m24", "m25", "m39999"} {
-		if got := reasonOf(t, strictjson.Decode([]byte(good+`,"`+last+`":1}`), new(any))); got != strictjson.Duplicate {
+		if got := reasonOf(t, strictjson.Decode([]byte(good+`,"`+last+`":1}`), new(any), many)); got != strictjson.Duplicate {
 			t.Errorf("%s twice among many: reason %q, want %q", last, got, strictjson.Duplicate)
 		}
 	}
-	if err := strictjson.Decode([]byte(good+`,"m40000":1}`), new(any)); err != nil {
+	if err := strictjson.Decode([]byte(good+`,"m40000":1}`), new(any), many); err != nil {
 		t.Errorf("many members: %v", err)
+	}
+}
+
+// Sets of names are used again for the next object, and empty.
+func TestManyObjectsOfManyMembers(t *testing.T) {
+	object := func(last string) string {
+		var text strings.Builder
+		for i := range 30 {
+			fmt.Fprintf(&text, `"m%d":0,`, i)
+		}
+		return "{" + text.String() + `"` + last + `":{}}`
+	}
+	good := object("m30") + "," + strings.Repeat(object("m31")+",", 10)
+	if err := strictjson.Decode([]byte("["+good+object("m30")+"]"), new(any)); err != nil {
+		t.Errorf("many objects: %v", err)
+	}
+	err := strictjson.Decode([]byte("["+good+object("m7")+"]"), new(any))
+	if got := reasonOf(t, err); got != strictjson.Duplicate {
+		t.Errorf("a member twice in the last of many objects: %v", err)
 	}
 }
 
@@ -236,6 +258,8 @@ func TestInto(t *testing.T) {
 		{"just the size", `{"name":"0123456789012345678"}`, options{strictjson.MaxBytes(30)}, "", ""},
 		{"depth", `{"leaves":[{}]}`, options{strictjson.MaxDepth(2)}, strictjson.Depth, "leaves[0]"},
 		{"just the depth", `{"leaves":[{}]}`, options{strictjson.MaxDepth(3)}, "", ""},
+		{"values", `{"leaves":[{"n":1}]}`, options{strictjson.MaxValues(3)}, strictjson.Size, "leaves[0].n"},
+		{"just the values", `{"leaves":[{"n":1}]}`, options{strictjson.MaxValues(4)}, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,15 +43,16 @@ type Authority struct {
 	Actor      audit.Actor
 	OnBehalfOf string // user id; empty when the actor acts for itself or nobody
 	Claimed    string // what the client says about its own operator; stored, never believed
-	Via        string // the front: "api", "digitalaccess", "hermod", "enrol", "cli"
+	Via        string // the front: "api", "digitalaccess", "hermod", "enrol", "console", "cli"
 	Ref        string // process, command or request id
 	Address    string // the caller's network address without port, where there is one
 
 	Scopes         []Scope
 	RelyingParties []string // empty: the scopes hold for every relying party of the tenant
 
-	// Session is the id of the browser session that acts, for the enrolment pages.
-	// Such an authority holds no scopes; what it may do hangs on the session.
+	// Session is the id of the browser session that acts as its own user, on the
+	// enrolment pages and to sign in and out. Such an authority holds no scopes; what
+	// it may do hangs on the session. That of an operator at work has none.
 	Session string
 }
 

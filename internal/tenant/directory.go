@@ -47,8 +47,11 @@ type Directory struct {
 	filePolicies map[string][]*Policy // by tenant
 	fileAnchors  map[string]string    // by tenant
 
-	mu     sync.Mutex
-	recent map[rpKey]remembered
+	mu      sync.Mutex
+	recent  map[rpKey]remembered
+	changes int // made through this directory
+
+	related related
 }
 
 type rpKey struct{ tenant, id string }
@@ -61,8 +64,8 @@ type remembered struct {
 // New checks what the file defines and returns a directory of it and the database.
 //
 // Errors: tenant.name, rp.invalid, client.invalid, client.secret_weak, policy.invalid,
-// policy.unknown for a policy that a relying party names and nothing defines,
-// policy.conflict; and
+// policy.unknown for a policy that a relying party of the file names and nothing
+// defines, policy.conflict for policies with which nothing could be registered there; and
 // tenant.exists, client.exists or tenant.twice for what is defined twice, in the file
 // or there and in the database, since nobody could tell which one counts.
 func New(ctx context.Context, store Store, fromFile []FileTenant, now func() time.Time) (*Directory, error) {

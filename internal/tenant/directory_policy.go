@@ -76,7 +76,7 @@ func (d *Directory) PutPolicy(ctx context.Context, by Authority, document []byte
 	if err := by.Require(ScopeAdmin, ""); err != nil {
 		return nil, nil, err
 	}
-	parsed, err := parsePolicy(document)
+	parsed, err := ParsePolicy(document)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,27 +93,38 @@ func (d *Directory) PutPolicy(ctx context.Context, by Authority, document []byte
 	p, err := d.store.PutPolicy(ctx, &Policy{
 		Tenant: by.Tenant, Name: parsed.Name, Document: parsed, Source: FromDatabase, Made: now, MadeBy: by.Actor.String(),
 	}, e)
-	d.forget(by.Tenant)
-	return p, warnings, err
+	d.forgetTenant(by.Tenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, warnings, nil
 }
 
-// conflictsWith judges a document beside those it would be together with.
+// conflictsWith judges a document beside those it would be together with. Those of them
+// that are gone are left out, since a policy that is put may be one of several that are
+// to be made again.
 func (d *Directory) conflictsWith(ctx context.Context, by Authority, document *policy.Document) ([]policy.Conflict, error) {
+	all, err := d.policies(ctx, by.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	rps, err := d.RelyingParties(ctx, by.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	var warnings []policy.Conflict
 	for _, rp := range rps {
-		i := slices.Index(rp.Policies, document.Name)
-		if i < 0 {
+		if !slices.Contains(rp.Policies, document.Name) {
 			continue
 		}
-		documents, err := d.documentsOf(ctx, rp)
-		if err != nil {
-			return nil, err
+		var documents []*policy.Document
+		for _, name := range rp.Policies {
+			if name == document.Name {
+				documents = append(documents, document)
+			} else if p := find(all, name); p != nil {
+				documents = append(documents, p.Document)
+			}
 		}
-		documents[i] = document
 		found, err := rp.refuseConflicts(documents)
 		if err != nil {
 			return nil, err
@@ -146,43 +157,52 @@ func (d *Directory) DeletePolicy(ctx context.Context, by Authority, name string)
 	e := by.Event(now, "policy.deleted")
 	e.Detail = map[string]string{"policy": name}
 	err = d.store.DeletePolicy(ctx, &Policy{Tenant: by.Tenant, Name: name, Made: now, MadeBy: by.Actor.String()}, e)
-	d.forget(by.Tenant)
+	d.forgetTenant(by.Tenant)
 	return err
 }
 
-// SetPolicies says which policies hold at a relying party of the database. It needs
-// admin over it. Errors: those of [Directory.PutRelyingParty], and rp.unknown.
+// SetPolicies says which policies hold at a relying party of the database, and returns
+// it with warnings about them. It needs admin over it. Errors: those of
+// [Directory.PutRelyingParty], and rp.unknown.
 func (d *Directory) SetPolicies(ctx context.Context, by Authority, id string, names []string) (*RelyingParty, []policy.Conflict, error) {
 	if err := by.Require(ScopeAdmin, id); err != nil {
 		return nil, nil, err
 	}
-	rp, err := d.RelyingParty(ctx, by.Tenant, id)
+	switch {
+	case d.fileRPs[rpKey{by.Tenant, id}] != nil:
+		return nil, nil, ErrRelyingPartyReadOnly
+	case !validDomain(id):
+		return nil, nil, ErrRelyingPartyUnknown
+	}
+	// Not from memory: another process may have changed the rest of it just now.
+	rp, err := d.store.RelyingParty(ctx, by.Tenant, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	changed := *rp
-	changed.Policies = names
-	documents, err := d.documentsOf(ctx, &changed)
+	rp.Policies = names
+	stored, err := d.PutRelyingParty(ctx, by, *rp)
 	if err != nil {
 		return nil, nil, err
 	}
-	warnings, err := changed.Conflicts(documents)
+	documents, err := d.documentsOf(ctx, stored)
 	if err != nil {
 		return nil, nil, err
 	}
-	stored, err := d.PutRelyingParty(ctx, by, changed)
+	warnings, err := stored.Conflicts(documents)
 	return stored, warnings, err
 }
 
-// forget has the relying parties of a tenant read again when they are asked for next.
-func (d *Directory) forget(tenantName string) {
+// forgetTenant has the relying parties of a tenant read again when they are asked for next.
+func (d *Directory) forgetTenant(tenantName string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.changes++
 	for key := range d.recent {
 		if key.tenant == tenantName {
 			delete(d.recent, key)
 		}
 	}
+	d.related.forget()
 }
 
 // requirePolicyRead lets whoever may read credentials somewhere read what they are

@@ -2,19 +2,25 @@ package tenant
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
+
+	"bestow.dev/internal/fault"
 )
 
 // RelyingParty returns a relying party with every default and its policies filled in.
-// The caller does not change it: others see the same one. It answers from memory, for
-// half a second where the database has a part in it. Errors: rp.unknown; policy.unknown
-// if it names a policy that is gone.
+// The caller does not change it: others see the same one, and get the same one again
+// as long as nothing about it changes. It answers from memory, for half a second where
+// the database has a part in it. Errors: rp.unknown; policy.missing if it names a policy
+// that is gone.
 func (d *Directory) RelyingParty(ctx context.Context, tenantName, id string) (*RelyingParty, error) {
 	key := rpKey{tenantName, id}
 	fromFile := d.fileRPs[key]
-	if fromFile != nil && len(fromFile.Policies) == 0 {
+	if fromFile != nil && len(fromFile.documents) == len(fromFile.Policies) {
 		return fromFile, nil
 	}
 	if !validName(tenantName) || !validDomain(id) {
@@ -22,7 +28,7 @@ func (d *Directory) RelyingParty(ctx context.Context, tenantName, id string) (*R
 	}
 	now := d.now()
 	d.mu.Lock()
-	known := d.recent[key]
+	known, changes := d.recent[key], d.changes
 	d.mu.Unlock()
 	if known.rp != nil && now.Before(known.until) {
 		return known.rp, nil
@@ -35,16 +41,21 @@ func (d *Directory) RelyingParty(ctx context.Context, tenantName, id string) (*R
 		delete(d.recent, key)
 		return nil, err
 	}
-	d.recent[key] = remembered{rp, now.Add(memory)}
+	if reflect.DeepEqual(rp, known.rp) {
+		rp = known.rp
+	}
+	if d.changes == changes { // otherwise what was read may be from before the change
+		d.recent[key] = remembered{rp, now.Add(memory)}
+	}
 	return rp, nil
 }
 
 // whole reads a relying party, unless it is from the file, and puts together what of
 // it is written down elsewhere.
 func (d *Directory) whole(ctx context.Context, fromFile *RelyingParty, key rpKey) (*RelyingParty, error) {
-	var rp *RelyingParty
+	rp := new(RelyingParty)
 	if fromFile != nil {
-		rp = new(*fromFile)
+		*rp = *fromFile
 	} else {
 		var err error
 		if rp, err = d.store.RelyingParty(ctx, key.tenant, key.id); err != nil {
@@ -54,14 +65,22 @@ func (d *Directory) whole(ctx context.Context, fromFile *RelyingParty, key rpKey
 	rp.TenantAnchors = d.fileAnchors[rp.Tenant]
 	var err error
 	rp.documents, err = d.documentsOf(ctx, rp)
+	if errors.Is(err, ErrPolicyUnknown) {
+		// Whoever runs a ceremony here did not name it.
+		return nil, ErrPolicyMissing.Because(errors.New(fault.From(err).Public))
+	}
 	return rp, err
 }
 
-// RelyingParties returns those of a tenant, by id. They are not to be changed.
+// RelyingParties returns those of a tenant, by id, without the documents of their
+// policies. They are not to be changed.
 func (d *Directory) RelyingParties(ctx context.Context, tenantName string) ([]*RelyingParty, error) {
 	all, err := d.store.RelyingParties(ctx, tenantName)
 	if err != nil {
 		return nil, err
+	}
+	for _, rp := range all {
+		rp.TenantAnchors = d.fileAnchors[tenantName]
 	}
 	for key, rp := range d.fileRPs {
 		if key.tenant == tenantName {
@@ -82,6 +101,7 @@ func (d *Directory) PutRelyingParty(ctx context.Context, by Authority, rp Relyin
 	}
 	now := d.time()
 	rp.Tenant, rp.Source, rp.Created, rp.Changed = by.Tenant, FromDatabase, now, now
+	rp.TenantAnchors = d.fileAnchors[by.Tenant]
 	checked, err := NewRelyingParty(rp)
 	if err != nil {
 		return nil, err
@@ -101,17 +121,20 @@ func (d *Directory) PutRelyingParty(ctx context.Context, by Authority, rp Relyin
 	e.RelyingParty = checked.ID
 	e.Detail = checked.summary()
 	err = d.store.PutRelyingParty(ctx, checked, e)
-	d.mu.Lock()
-	delete(d.recent, key)
-	d.mu.Unlock()
+	d.forgetTenant(checked.Tenant)
 	if err != nil {
 		return nil, err
 	}
+	checked.documents = documents
 	stored, err := d.store.RelyingParty(ctx, key.tenant, key.id)
-	if errors.Is(err, ErrRelyingPartyUnknown) {
+	if errors.Is(err, ErrRelyingPartyUnknown) { // deleted since
 		return checked, nil
 	}
-	return stored, err
+	if err != nil {
+		return nil, err
+	}
+	checked.Created = stored.Created
+	return checked, nil
 }
 
 // DeleteRelyingParty removes a relying party of the caller's tenant for which there
@@ -132,15 +155,14 @@ func (d *Directory) DeleteRelyingParty(ctx context.Context, by Authority, id str
 	e := by.Event(d.time(), "rp.deleted")
 	e.RelyingParty = id
 	err := d.store.DeleteRelyingParty(ctx, by.Tenant, id, e)
-	d.mu.Lock()
-	delete(d.recent, key)
-	d.mu.Unlock()
+	d.forgetTenant(by.Tenant)
 	return err
 }
 
-// summary is what the audit trail keeps of a relying party's policy.
+// summary is what the audit trail keeps of a relying party's policy. Certificates and
+// revocation lists are told by their hash: that they changed is what matters.
 func (rp *RelyingParty) summary() map[string]string {
-	return map[string]string{
+	s := map[string]string{
 		"origins":          strings.Join(rp.Origins, " "),
 		"userVerification": string(rp.UserVerification),
 		"residentKey":      string(rp.ResidentKey),
@@ -148,9 +170,33 @@ func (rp *RelyingParty) summary() map[string]string {
 		"attestationTrust": string(rp.AttestationTrust),
 		"allowedAaguids":   strings.Join(rp.AllowedAAGUIDs, " "),
 		"metadata":         string(rp.Trust.Metadata),
+		"vendorRoots":      strings.Join(rp.Trust.VendorRoots, " "),
 		"outdated":         strings.Join(words(rp.Trust.Outdated), " "),
 		"policies":         strings.Join(rp.Policies, " "),
+		"relatedOrigins":   strings.Join(rp.RelatedOrigins, " "),
+		"appId":            rp.AppID,
+		"trustAnchors":     hashText(rp.TrustAnchors),
+		"revocationLists":  hashText(rp.Trust.RevocationLists),
 	}
+	for format, text := range rp.Trust.FormatAnchors {
+		s["formatAnchors."+format] = hashText(text)
+	}
+	if rp.Trust.RequireRevocationLists {
+		s["requireRevocationLists"] = "true"
+	}
+	if rp.Trust.AndroidKeyHardware {
+		s["androidKeyHardware"] = "true"
+	}
+	return s
+}
+
+// hashText names a text of certificates or lists; empty for none.
+func hashText(text string) string {
+	if text == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func words[T ~string](list []T) []string {

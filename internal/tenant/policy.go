@@ -37,8 +37,9 @@ func (p *Policy) Digest() string {
 // no other has.
 const BuiltInPolicyPrefix = "bestow."
 
-// parsePolicy reads a document that a tenant may have.
-func parsePolicy(document []byte) (*policy.Document, error) {
+// ParsePolicy reads a document that a tenant may have. Errors: policy.invalid with the
+// member's path in Field.
+func ParsePolicy(document []byte) (*policy.Document, error) {
 	parsed, err := policy.Parse(document)
 	if err != nil {
 		return nil, err
@@ -57,6 +58,7 @@ type FilePolicy struct {
 
 // The faults of policies.
 var (
+	ErrPolicyMissing  = fault.New(fault.Internal, "policy.missing", "A policy that holds here does not exist.")
 	ErrPolicyUnknown  = fault.New(fault.NotFound, "policy.unknown", "There is no such policy.")
 	ErrPolicyReadOnly = fault.New(fault.Conflict, "policy.read_only", "This policy is in a file of the configuration and can only be changed there.")
 	ErrPolicyInUse    = fault.New(fault.Conflict, "policy.in_use", "The policy holds at a relying party. Take it from there first.")
@@ -115,18 +117,22 @@ func (rp *RelyingParty) refuseConflicts(documents []*policy.Document) ([]policy.
 	return conflicts, nil
 }
 
-// documentsOf returns the documents of rp's policies. Errors: policy.unknown.
+// documentsOf returns the documents of rp's policies. It asks the database only where
+// one of them is not in a file. Errors: policy.unknown.
 func (d *Directory) documentsOf(ctx context.Context, rp *RelyingParty) ([]*policy.Document, error) {
-	if len(rp.Policies) == 0 {
-		return nil, nil
-	}
-	all, err := d.policies(ctx, rp.Tenant)
-	if err != nil {
-		return nil, err
-	}
+	var stored []*Policy
 	documents := make([]*policy.Document, 0, len(rp.Policies))
 	for _, name := range rp.Policies {
-		p := find(all, name)
+		p := find(d.filePolicies[rp.Tenant], name)
+		if p == nil && stored == nil {
+			var err error
+			if stored, err = d.store.Policies(ctx, rp.Tenant); err != nil {
+				return nil, err
+			}
+		}
+		if p == nil {
+			p = find(stored, name)
+		}
 		if p == nil {
 			return nil, ErrPolicyUnknown.At("policies").Saying("The relying party %s names the policy %s, which does not exist.", rp.ID, name)
 		}
@@ -162,7 +168,7 @@ func find(all []*Policy, name string) *Policy {
 // addFilePolicies reads the policies of a tenant's files.
 func (d *Directory) addFilePolicies(t FileTenant) error {
 	for _, f := range t.Policies {
-		document, err := parsePolicy(f.Document)
+		document, err := ParsePolicy(f.Document)
 		if err != nil {
 			return fmt.Errorf("policy file %s: %w", f.Path, err)
 		}
@@ -175,7 +181,8 @@ func (d *Directory) addFilePolicies(t FileTenant) error {
 }
 
 // checkFilePolicies refuses to start where a relying party of the file names a policy
-// that does not exist, or policies with which nothing could pass.
+// that does not exist, or policies with which nothing could pass. Where all policies
+// are in files, too, their documents are filled in once and for all.
 func (d *Directory) checkFilePolicies(ctx context.Context) error {
 	for _, rp := range d.fileRPs {
 		documents, err := d.documentsOf(ctx, rp)
@@ -184,6 +191,10 @@ func (d *Directory) checkFilePolicies(ctx context.Context) error {
 		}
 		if _, err := rp.refuseConflicts(documents); err != nil {
 			return fmt.Errorf("relying party %q: %w", rp.ID, err)
+		}
+		inFiles := func(name string) bool { return find(d.filePolicies[rp.Tenant], name) != nil }
+		if !slices.ContainsFunc(rp.Policies, func(name string) bool { return !inFiles(name) }) {
+			rp.documents = documents
 		}
 	}
 	return nil

@@ -119,6 +119,8 @@ type RelyingParty struct {
 	// means 240 s, or ChallengeLife if that is shorter.
 	Timeout time.Duration
 
+	CeremonySettings
+
 	Source  Source
 	Created time.Time // zero for one from the file
 	Changed time.Time // zero for one from the file
@@ -152,6 +154,7 @@ func (rp *RelyingParty) fillIn() {
 	rp.Algorithms = slices.Clone(rp.Algorithms)
 	rp.Policies = slices.Clone(rp.Policies)
 	rp.Trust.fillIn()
+	rp.CeremonySettings.fillIn()
 	if len(rp.Origins) == 0 {
 		rp.Origins = []string{"https://" + rp.ID}
 	}

@@ -16,7 +16,7 @@ const (
 	maxAnchors       = 200
 	maxAnchorBytes   = 1 << 20
 	maxCredentials   = 1000
-	maxPolicies      = 32
+	maxPolicies      = 15 // one less than can be put together: one more is part of the program
 	minChallengeLife = 10 * time.Second
 	maxChallengeLife = 24 * time.Hour
 )
@@ -42,6 +42,9 @@ func (rp *RelyingParty) check() error {
 		return err
 	}
 	if err := rp.checkTimes(); err != nil {
+		return err
+	}
+	if err := rp.checkCeremonySettings(); err != nil {
 		return err
 	}
 	if _, err := rp.Anchors(); err != nil {

@@ -43,7 +43,8 @@ func TestRelyingPartyDefaults(t *testing.T) {
 		ResidentKey: "required", UserVerification: "required", Attestation: "direct", AttestationTrust: "record",
 		Algorithms: []int32{-7, -8, -35, -36, -257, -258, -259}, MaxCredentialsPerUser: 10,
 		ChallengeLife: 300 * time.Second, Timeout: 240 * time.Second,
-		Trust: tenant.Trust{Metadata: tenant.MetadataEnforce},
+		Trust:            tenant.Trust{Metadata: tenant.MetadataEnforce},
+		CeremonySettings: tenant.CeremonySettings{RegistrationExtensions: []string{"credProps"}},
 	}
 	if !reflect.DeepEqual(rp, want) {
 		t.Errorf("got  %+v\nwant %+v", rp, want)

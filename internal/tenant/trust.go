@@ -69,6 +69,9 @@ const (
 // them mean something.
 var formats = []string{"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "apple"}
 
+// AttestationFormats returns the formats that can have anchors of their own.
+func AttestationFormats() []string { return slices.Clone(formats) }
+
 const (
 	maxRootSets             = 100
 	maxRevocationLists      = 50
@@ -78,6 +81,9 @@ const (
 func (t *Trust) fillIn() {
 	t.Metadata = cmp.Or(t.Metadata, MetadataEnforce)
 	t.VendorRoots = slices.Clone(t.VendorRoots)
+	if len(t.VendorRoots) == 0 {
+		t.VendorRoots = nil // all, as the lists of vendors read it
+	}
 	t.FormatAnchors = maps.Clone(t.FormatAnchors)
 	t.Outdated = slices.Clone(t.Outdated)
 }

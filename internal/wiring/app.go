@@ -108,7 +108,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		return nil, badConfiguration(err)
 	}
 	if a.Processes, err = process.New(process.Config{
-		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: handlers, Log: o.Log,
+		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: handlers, HasRole: holdsRole, Log: o.Log,
 	}); err != nil {
 		return nil, err
 	}
@@ -207,6 +207,13 @@ func (a *App) notify(ctx context.Context, n credential.Notice) error {
 	return nil
 }
 
+// holdsRole reports whether an operator may do the tasks of a role: whoever may do all
+// that it may.
+func holdsRole(by tenant.Authority, role string) bool {
+	r := tenant.Role(role)
+	return r.Valid() && by.Covers(r)
+}
+
 // ConfiguredURL is the public URL as far as it is known without listening.
 func ConfiguredURL(cfg *config.Config) string {
 	if cfg.PublicURL != "" {
@@ -255,6 +262,7 @@ func fileRelyingParty(rp config.RelyingParty, publicURL string) (tenant.RelyingP
 		MaxCredentialsPerUser:   rp.MaxCredentialsPerUser,
 		ChallengeLife:           rp.ChallengeLife,
 		Timeout:                 rp.Timeout,
+		CeremonySettings:        fileCeremonySettings(rp),
 	}
 	if len(out.Origins) == 0 {
 		out.Origins = originsFor(rp.ID, publicURL)
@@ -266,6 +274,17 @@ func fileRelyingParty(rp config.RelyingParty, publicURL string) (tenant.RelyingP
 	}
 	out.Trust, err = fileTrust(rp.Trust)
 	return out, err
+}
+
+func fileCeremonySettings(rp config.RelyingParty) tenant.CeremonySettings {
+	return tenant.CeremonySettings{
+		RelatedOrigins: rp.RelatedOrigins, Hints: rp.Hints, AttestationFormats: rp.AttestationFormats,
+		AllowConditionalCreate:      rp.AllowConditionalCreate,
+		CredentialProtection:        tenant.CredentialProtection(rp.CredentialProtection),
+		EnforceCredentialProtection: rp.EnforceCredentialProtection,
+		RegistrationExtensions:      rp.RegistrationExtensions,
+		AppID:                       rp.AppID,
+	}
 }
 
 // originsFor is the public URL's origin where a page served there may use the

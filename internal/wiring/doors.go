@@ -10,19 +10,28 @@ import (
 	"bestow.dev/internal/front/digitalaccess"
 	"bestow.dev/internal/front/enrol"
 	"bestow.dev/internal/front/hermod"
+	"bestow.dev/internal/front/wellknown"
+	"bestow.dev/internal/page"
 	"bestow.dev/internal/tenant"
 )
 
-// mountDoors opens the doors that the configuration asks for. Our own API and the
-// enrolment pages are always there.
+// mountDoors opens the doors that the configuration asks for. Our own API, the
+// enrolment pages and the console are always there.
 func (s *Server) mountDoors(mux *http.ServeMux) error {
-	visit, err := s.ownRelyingParty(context.Background())
+	page.Mount(mux)
+	visit, err := s.relyingPartyHere(context.Background(), "")
 	if err != nil {
 		return err
 	}
 	if err := enrol.Mount(mux, enrol.Config{
 		Credentials: s.Credentials, Directory: s.Directory, Tenant: visit.Tenant, RelyingParty: visit.ID,
 	}); err != nil {
+		return err
+	}
+	if err := wellknown.Mount(mux, wellknown.Config{Directory: s.Directory}); err != nil {
+		return err
+	}
+	if err := s.mountConsole(mux); err != nil {
 		return err
 	}
 	ours, err := api.New(api.Config{
@@ -65,20 +74,24 @@ func (s *Server) mountDigitalAccess(mux *http.ServeMux, c *config.DigitalAccess)
 // EnrolURL is the page that enrolment links lead to.
 func (a *App) EnrolURL() string { return a.url + "/enrol" }
 
-// ownRelyingParty is the first relying party that pages on the public URL may use:
-// the one that visitors without a link sign in to. Zero if there is none.
-func (s *Server) ownRelyingParty(ctx context.Context) (tenant.RelyingParty, error) {
-	tenants, err := s.Directory.Tenants(ctx)
+// relyingPartyHere is the first relying party, of the tenant or of all if the name is
+// empty, that pages on the public URL may use: the one that visitors without a link
+// sign in to. Zero if there is none.
+func (a *App) relyingPartyHere(ctx context.Context, tenantName string) (tenant.RelyingParty, error) {
+	tenants, err := a.Directory.Tenants(ctx)
 	if err != nil {
 		return tenant.RelyingParty{}, err
 	}
 	for _, t := range tenants {
-		rps, err := s.Directory.RelyingParties(ctx, t.Name)
+		if tenantName != "" && t.Name != tenantName {
+			continue
+		}
+		rps, err := a.Directory.RelyingParties(ctx, t.Name)
 		if err != nil {
 			return tenant.RelyingParty{}, err
 		}
 		for _, rp := range rps {
-			if slices.Contains(rp.Origins, s.URL) {
+			if slices.Contains(rp.Origins, a.origin()) || slices.Contains(rp.RelatedOrigins, a.origin()) {
 				return *rp, nil
 			}
 		}

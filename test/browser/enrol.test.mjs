@@ -37,8 +37,27 @@ async function visit(t, options) {
 
 const title = (page) => page.locator("section:not([hidden]) h1");
 
+// heard returns what the page tells the browser of passkeys, as it comes.
+async function heard(page) {
+  const signals = [];
+  await page.exposeFunction("overhear", (method, argument) => { signals.push([method, argument]); });
+  await page.addInitScript(() => {
+    for (const what of ["UnknownCredential", "AllAcceptedCredentials", "CurrentUserDetails"]) {
+      const method = "signal" + what;
+      const real = PublicKeyCredential[method];
+      if (!real) continue;
+      PublicKeyCredential[method] = function (argument) {
+        window.overhear(method, argument);
+        return real.call(this, argument);
+      };
+    }
+  });
+  return signals;
+}
+
 test("register, sign in, see the passkey, sign out", async (t) => {
   const page = await visit(t);
+  const signals = await heard(page);
   const { session, authenticatorId } = await authenticator(page);
   const link = await invite("alice@example.com");
 
@@ -54,12 +73,16 @@ test("register, sign in, see the passkey, sign out", async (t) => {
   assert.ok(cookie?.httpOnly && cookie.secure && cookie.sameSite === "Strict", "the session cookie is not as it has to be");
 
   await page.getByLabel("Name of this passkey").fill("Alice's laptop");
+  const finish = page.waitForRequest((request) => request.url().endsWith("/registration/finish"));
   await page.getByRole("button", { name: "Create passkey" }).click();
+  const { response } = (await finish).postDataJSON();
+  assert.deepEqual(response.clientExtensionResults, { credProps: { rk: true } });
   await title(page).getByText("Your passkey is registered").waitFor();
   await page.screenshot({ path: shots + "3-made.png" });
   const { credentials } = await session.send("WebAuthn.getCredentials", { authenticatorId });
   assert.equal(credentials.length, 1);
   assert.equal(credentials[0].rpId, "localhost");
+  assert.deepEqual(signals, [], "nobody has signed in yet");
 
   await page.getByRole("button", { name: "Sign in with it" }).click();
   await title(page).getByText("You are signed in").waitFor();
@@ -79,6 +102,41 @@ test("register, sign in, see the passkey, sign out", async (t) => {
   assert.equal(listed.length, 1);
   assert.equal(listed[0].name, "Alice's laptop");
   assert.equal(listed[0].via, "enrol");
+
+  // Each sign-in tells the browser what there is, in words that it takes.
+  const userId = url64(credentials[0].userHandle);
+  assert.deepEqual(signals.slice(0, 2), [
+    ["signalAllAcceptedCredentials", { rpId: "localhost", userId, allAcceptedCredentialIds: [listed[0].credentialId] }],
+    ["signalCurrentUserDetails", { rpId: "localhost", userId, name: "alice@example.com", displayName: "alice@example.com" }],
+  ]);
+  assert.deepEqual(signals.slice(2), signals.slice(0, 2));
+});
+
+// url64 is base64 in the alphabet of URLs, without padding.
+const url64 = (text) => text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+test("a passkey of nobody's is called unknown, and no other", async (t) => {
+  const page = await visit(t);
+  const { session, authenticatorId } = await authenticator(page);
+  const signals = await heard(page);
+  await page.goto(await invite("judy@example.com"));
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByRole("button", { name: "Create passkey" }).click();
+  await title(page).getByText("Your passkey is registered").waitFor();
+  const [made] = await server.bestow("credential", "list", "--user", "judy@example.com");
+
+  await page.getByRole("button", { name: "Sign in with it" }).click();
+  await title(page).getByText("You are signed in").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await title(page).getByText("Sign in", { exact: true }).waitFor();
+  const { credentials } = await session.send("WebAuthn.getCredentials", { authenticatorId });
+  assert.equal(credentials.length, 1, "a passkey that is accepted was taken away");
+
+  await server.bestow("credential", "delete", made.id, "--yes");
+  signals.length = 0;
+  await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+  await page.getByText("This passkey is not known here").waitFor();
+  assert.deepEqual(signals, [["signalUnknownCredential", { rpId: "localhost", credentialId: made.credentialId }]]);
 });
 
 test("a link works once", async (t) => {

@@ -3,6 +3,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,9 +16,12 @@ const program = resolve(import.meta.dirname, "../../bin/bestow");
 const browserProgram = process.env.CHROMIUM || "/usr/bin/chromium";
 
 export class Server {
-  static async start() {
+  // start begins a server. configure may return more of its environment: it is given
+  // the server, and a port that was free just now.
+  static async start(configure) {
     const dir = await mkdtemp(join(tmpdir(), "bestow-browser-"));
     const server = new Server(dir);
+    if (configure) Object.assign(server.env, await configure(server, await freePort()));
     await server.#begin();
     return server;
   }
@@ -25,6 +29,8 @@ export class Server {
   constructor(dir) {
     this.dir = dir;
     this.data = join(dir, "data");
+    this.authority = join(this.data, "tls/ca.pem");
+    this.browserArgs = [];
     this.env = {
       PATH: process.env.PATH, HOME: dir,
       BESTOW_LISTEN: "127.0.0.1:0", BESTOW_METRICS_LISTEN: "", BESTOW_DATA: this.data, BESTOW_LOG__FORMAT: "json",
@@ -59,14 +65,14 @@ export class Server {
     const store = join(this.dir, ".pki/nssdb");
     await mkdir(store, { recursive: true });
     await run("certutil", ["-d", "sql:" + store, "-N", "--empty-password"]).catch(() => {});
-    await run("certutil", ["-d", "sql:" + store, "-A", "-n", "bestow", "-t", "C,,", "-i", join(this.data, "tls/ca.pem")]);
+    await run("certutil", ["-d", "sql:" + store, "-A", "-n", "bestow", "-t", "C,,", "-i", this.authority]);
     const context = await chromium.launchPersistentContext(await mkdtemp(join(this.dir, "profile-")), {
       executablePath: browserProgram,
       env: this.env,
       args: [
         ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
         "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync",
+        "--disable-component-update", "--disable-sync", ...this.browserArgs,
       ],
       ...options,
     });
@@ -80,6 +86,28 @@ export class Server {
     await this.ended;
     await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+// freePort returns a port of this machine that nobody listens on.
+async function freePort() {
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address();
+  listener.close();
+  await once(listener, "close");
+  return port;
+}
+
+// certificate makes an authority and a certificate of it for the names, and returns
+// their files.
+export async function certificate(dir, names) {
+  const at = (name) => join(dir, name);
+  const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+  await run("openssl", [...request, "-subj", "/CN=authority of a test", "-keyout", at("ca.key"), "-out", at("ca.pem")]);
+  await run("openssl", [...request, "-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-subj", "/CN=" + names[0],
+    "-addext", "subjectAltName=" + names.map((name) => "DNS:" + name).join(","), "-addext", "basicConstraints=critical,CA:FALSE",
+    "-keyout", at("server.key"), "-out", at("server.pem")]);
+  return { authority: at("ca.pem"), chain: at("server.pem"), key: at("server.key") };
 }
 
 // authenticator gives a page a virtual authenticator that always agrees.

@@ -129,7 +129,7 @@ func bestow(t testing.TB, c *ceremony) verdict {
 		}
 		reg, err := webauthn.JudgeRegistration(webauthn.RegistrationExpectation{
 			RelyingParty: rp, Challenge: c.challenge, UserVerification: verification, Algorithms: c.algorithms,
-			Trust: webauthn.TrustPolicy{Attestation: webauthn.TrustIgnore, TPMVendors: c.tpmVendors},
+			Trust: webauthn.TrustPolicy{Attestation: webauthn.TrustIgnore, TPMVendors: c.tpmVendors, AllowDeprecatedAndroidSafetyNet: true},
 		}, resp)
 		if err != nil {
 			return refusedByBestow(t, err)

@@ -107,5 +107,15 @@ func allCeremonies(t *testing.T) []*ceremony {
 			all = append(all, certificateCeremonies(t, a)...)
 		}
 	}
+	for _, a := range attesters(t) {
+		good := a.register(t, "untouched", clientData("webauthn.create"), softkey.Forge{})
+		all = append(all, good)
+		all = append(all, everyByte(good, "attestationObject", 1500)...)
+		all = append(all, everyByte(good, "clientDataJSON", 300)...)
+		all = append(all, mutations(t, random, good, 150)...)
+		all = append(all, forgedCeremonies(t, a)...)
+		all = append(all, encodingCeremonies(t, a)...)
+		all = append(all, signedMutations(t, random, a, 100)...)
+	}
 	return all
 }

@@ -37,6 +37,27 @@ func spoil(random *rand.Rand, b []byte) []byte {
 	return out
 }
 
+// everyByte are copies of a good ceremony with one byte after another of a member changed,
+// and cut short at each of them, at a stride that makes about n.
+func everyByte(good *ceremony, member string, n int) []*ceremony {
+	var all []*ceremony
+	whole := good.binary[member]
+	stride := max(1, 2*len(whole)/n)
+	add := func(name string, at int, value []byte) {
+		c := good.clone()
+		c.binary[member] = value
+		c.name += fmt.Sprintf(", %s %s at byte %d", member, name, at)
+		all = append(all, c)
+	}
+	for at := 0; at < len(whole); at += stride {
+		changed := slices.Clone(whole)
+		changed[at] ^= 1 << (at % 8)
+		add("changed", at, changed)
+		add("cut short", at, whole[:at])
+	}
+	return all
+}
+
 // mutations are n copies of a good ceremony, each with one piece spoiled, after it was
 // signed.
 func mutations(t testing.TB, random *rand.Rand, good *ceremony, n int) []*ceremony {

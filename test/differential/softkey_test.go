@@ -32,6 +32,8 @@ type authenticator struct {
 	key         *softkey.Key
 	attestation softkey.Attestation
 	alg         int64
+
+	rewrite func(*softkey.Statement, *softkey.Forge) // changes statements before a forgery does; nil: does not
 }
 
 func newAuthenticator(t testing.TB, attestation softkey.Attestation, alg int64) *authenticator {
@@ -46,7 +48,7 @@ func newAuthenticator(t testing.TB, attestation softkey.Attestation, alg int64) 
 	if err := ctap.SetPIN(t.Context(), key, ctap.PINProtocolTwo, []byte(pin), 4); err != nil {
 		t.Fatal(err)
 	}
-	return &authenticator{key, attestation, alg}
+	return &authenticator{key: key, attestation: attestation, alg: alg}
 }
 
 // authenticators are one of each, of those formats whose anchors go-webauthn leaves to
@@ -84,7 +86,7 @@ func (a *authenticator) create(t testing.TB, client []byte, forge softkey.Forge)
 	hash := sha256.Sum256(client)
 	a.key.Forge(softkey.Forge{})
 	auth := a.token(t, hash[:], ctap.TokenRequest{Permissions: ctap.PermissionMakeCredential})
-	a.key.Forge(forge)
+	a.key.Forge(a.rewritten(forge))
 	made, err := ctap.MakeCredential(t.Context(), a.key, ctap.MakeCredentialRequest{
 		ClientDataHash: hash[:], RP: ctap.RP{ID: rpID}, User: ctap.User{ID: handle, Name: "alice"},
 		Algorithms: []int64{a.alg}, PINUVAuth: auth,
@@ -93,6 +95,21 @@ func (a *authenticator) create(t testing.TB, client []byte, forge softkey.Forge)
 		t.Fatal(err)
 	}
 	return made
+}
+
+// rewritten returns forge with the statement rewritten first.
+func (a *authenticator) rewritten(forge softkey.Forge) softkey.Forge {
+	if a.rewrite == nil {
+		return forge
+	}
+	spoil := forge.Statement
+	forge.Statement = func(s *softkey.Statement) {
+		a.rewrite(s, &forge)
+		if spoil != nil {
+			spoil(s)
+		}
+	}
+	return forge
 }
 
 // register makes a registration with the given client data.
@@ -111,7 +128,7 @@ func (a *authenticator) registration(name string, client, authData, object []byt
 	return &ceremony{
 		name: fmt.Sprintf("%s registration, %s", a, name), registration: true,
 		rpID: rpID, origins: []string{origin}, challenge: challenge, verifyUser: true,
-		algorithms: []cose.Algorithm{cose.Algorithm(a.alg)}, userHandle: handle,
+		algorithms: []cose.Algorithm{cose.Algorithm(a.alg)}, userHandle: handle, tpmVendors: []string{softkey.TPMManufacturer},
 		members:  credential(id),
 		response: map[string]any{"transports": []string{"usb"}},
 		binary:   map[string][]byte{"clientDataJSON": client, "attestationObject": object},

@@ -155,7 +155,7 @@ func pages(t *testing.T) []string {
 var (
 	yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 	isConfig  = regexp.MustCompile(`(?m)^(tenants|fronts):`)
-	fileKey   = regexp.MustCompile(`\b(?:key-file|keyFile|callback-basic-auth-file|attestation-keys): *([\w./-]+)`)
+	fileKey   = regexp.MustCompile(`\b(?:key-file|keyFile|callback-basic-auth-file|callback-password-file|password-file|attestation-keys): *([\w./-]+)`)
 )
 
 // examples returns the configuration files, or parts of one, that a page shows.

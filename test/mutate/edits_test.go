@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -26,13 +28,27 @@ func TestApply(t *testing.T) {
 	}
 }
 
-func TestListIsWellFormed(t *testing.T) {
-	edits, err := parse(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(edits) < 100 {
-		t.Errorf("%d edits", len(edits))
+// Every edit of every list applies to the tree as it is. Whether a test notices it is for
+// the command to find out.
+func TestListsApply(t *testing.T) {
+	for _, pkg := range packages {
+		edits, err := editsOf(pkg)
+		if err != nil {
+			t.Error(err)
+		}
+		if len(edits) == 0 {
+			t.Errorf("no edits of %s", pkg)
+		}
+		for _, e := range edits {
+			text, err := os.ReadFile(filepath.Join("..", "..", pkg, e.file))
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if _, err := e.apply(string(text)); err != nil {
+				t.Errorf("%s/%s: %v", pkg, e.name, err)
+			}
+		}
 	}
 }
 

@@ -1,11 +1,12 @@
-// Command mutate breaks the checks of package webauthn one at a time, in a copy outside
-// the tree, and runs the package's tests on each broken copy. A test has to fail; an edit
-// that no test notices is a survivor, and says which test is missing.
+// Command mutate breaks the checks of the verifier one at a time, in a copy outside the
+// tree, and runs the tests of the package it broke. A test has to fail; an edit that no
+// test notices is a survivor, and says which test is missing.
 //
-//	go run ./test/mutate [-run text]
+//	go run ./test/mutate [-run regexp]
 //
-// The edits are in webauthn.edits beside this file. One looks like this; it applies to the
-// one place of the file where the lines marked with a space or a minus sign stand:
+// Each package has its list of edits beside this file, named after it. An edit looks like
+// this; it applies to the one place of the file where the lines marked with a space or a
+// minus sign stand:
 //
 //	# registration.go: 7.1/15: nobody touched the authenticator
 //	-	if !authData.Flags.UserPresent() {
@@ -17,7 +18,7 @@ package main
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,28 +26,39 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path"
 	"path/filepath"
-	"strings"
+	"regexp"
+	"slices"
 	"time"
 )
 
-//go:embed webauthn.edits
-var list string
+//go:embed *.edits
+var lists embed.FS
 
-// Where the package is, and what it takes to test it, below the module's root.
-const pkg = "webauthn"
+// packages are those that are broken, below the module's root. The edits of a/b are in
+// b.edits, and in files whose names begin with "b-".
+var packages = []string{"webauthn", "cose", "internal/revocation", "metadata"}
 
-var needed = []string{"go.mod", "go.sum", pkg, "cose", "ctap", "trust", "internal/strictcbor", "internal/strictjson"}
+// needed is what it takes to build and test them.
+var needed = append([]string{
+	"go.mod", "go.sum", "ctap", "trust", "internal/strictcbor", "internal/strictjson", "test/hostile",
+}, packages...)
 
 // testLimit ends tests that a broken check made run forever; they noticed, in a way.
 const testLimit = 2 * time.Minute
 
 func main() {
-	only := flag.String("run", "", "try only the edits whose name has this text in it")
+	text := flag.String("run", "", "try only the edits whose package and name, such as \"cose/rsa.go: …\", match this expression")
 	flag.Parse()
+	only, err := regexp.Compile(*text)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	bad, err := run(ctx, *only)
+	bad, err := run(ctx, only)
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "mutate:", err)
@@ -57,11 +69,7 @@ func main() {
 }
 
 // run tries every edit, and returns how many were not noticed or could not be tried.
-func run(ctx context.Context, only string) (bad int, err error) {
-	edits, err := parse(list)
-	if err != nil {
-		return 0, err
-	}
+func run(ctx context.Context, only *regexp.Regexp) (bad int, err error) {
 	scratch, err := os.MkdirTemp("", "bestow-mutate-")
 	if err != nil {
 		return 0, err
@@ -71,27 +79,47 @@ func run(ctx context.Context, only string) (bad int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if verdict, detail := lab.try(ctx); verdict != survived {
-		return 0, fmt.Errorf("the tests have to pass before anything is broken: %s\n%s", verdict, detail)
-	}
-
 	tried := 0
-	for _, e := range edits {
-		if !strings.Contains(e.name, only) {
-			continue
+	for _, pkg := range packages {
+		edits, err := editsOf(pkg)
+		if err != nil {
+			return 0, err
 		}
-		verdict, detail := lab.mutate(ctx, e)
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
+		edits = slices.DeleteFunc(edits, func(e edit) bool { return !only.MatchString(pkg + "/" + e.name) })
+		missed, err := lab.tryAll(ctx, pkg, edits)
+		if err != nil {
+			return 0, err
 		}
-		tried++
-		if verdict != noticed {
-			bad++
-			fmt.Printf("%s: %s\n%s", verdict, e.name, detail)
-		}
+		tried += len(edits)
+		bad += missed
+	}
+	if tried == 0 {
+		return 0, fmt.Errorf("no edit matches %q", only)
 	}
 	fmt.Printf("%d edits, %d noticed, %d not\n", tried, tried-bad, bad)
 	return bad, nil
+}
+
+// editsOf reads the lists of a package.
+func editsOf(pkg string) ([]edit, error) {
+	base := path.Base(pkg)
+	names, err := fs.Glob(lists, base+"-*.edits")
+	if err != nil {
+		return nil, err
+	}
+	var all []edit
+	for _, name := range append([]string{base + ".edits"}, names...) {
+		text, err := lists.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		edits, err := parse(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, edits...)
+	}
+	return all, check(all)
 }
 
 // verdict is what became of an edit.
@@ -104,7 +132,7 @@ const (
 	broken   verdict = "DOES NOT COMPILE"
 )
 
-// lab is a copy of the package with its tests, where things may be broken.
+// lab is a copy of the packages with their tests, where things may be broken.
 type lab struct {
 	root string
 	env  []string
@@ -150,8 +178,29 @@ func copyTree(to, from string) error {
 	})
 }
 
+// tryAll tries the edits of a package, and returns how many were not noticed.
+func (l *lab) tryAll(ctx context.Context, pkg string, edits []edit) (bad int, err error) {
+	if len(edits) == 0 {
+		return 0, nil
+	}
+	if verdict, detail := l.try(ctx, pkg); verdict != survived {
+		return 0, fmt.Errorf("the tests of %s have to pass before anything is broken: %s\n%s", pkg, verdict, detail)
+	}
+	for _, e := range edits {
+		verdict, detail := l.mutate(ctx, pkg, e)
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if verdict != noticed {
+			bad++
+			fmt.Printf("%s: %s/%s\n%s", verdict, pkg, e.name, detail)
+		}
+	}
+	return bad, nil
+}
+
 // mutate makes one edit, tries it, and takes it back.
-func (l *lab) mutate(ctx context.Context, e edit) (verdict, string) {
+func (l *lab) mutate(ctx context.Context, pkg string, e edit) (verdict, string) {
 	name := filepath.Join(l.root, pkg, e.file)
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -164,16 +213,16 @@ func (l *lab) mutate(ctx context.Context, e edit) (verdict, string) {
 	if err := os.WriteFile(name, []byte(after), 0o644); err != nil {
 		return stale, fmt.Sprintln(err)
 	}
-	result, detail := l.try(ctx)
+	result, detail := l.try(ctx, pkg)
 	if err := os.WriteFile(name, text, 0o644); err != nil {
 		return stale, fmt.Sprintln(err) // and so will be all later edits of the file
 	}
 	return result, detail
 }
 
-// try builds the tests and runs them. The detail is what tools had to say, if that is
-// of use.
-func (l *lab) try(ctx context.Context) (verdict, string) {
+// try builds the tests of a package and runs them. The detail is what tools had to say,
+// if that is of use.
+func (l *lab) try(ctx context.Context, pkg string) (verdict, string) {
 	binary := filepath.Join(l.root, "tests")
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "./"+pkg)
 	build.Dir, build.Env = l.root, l.env

@@ -60,6 +60,8 @@ type front struct {
 	Config
 	api     huma.API
 	callers *web.Callers
+
+	previewing chan struct{} // has room for as many previews as may be under way
 }
 
 // New returns the door. Its paths begin with [Prefix]; it answers 404 to all others.
@@ -76,11 +78,16 @@ func New(c Config) (http.Handler, error) {
 		Config:  c,
 		api:     huma.NewAPI(settings(), humago.NewAdapter(mux, Prefix)),
 		callers: web.NewCallers(c.Directory, via, c.Now),
+
+		previewing: make(chan struct{}, maxPreviews),
 	}
 	f.api.UseMiddleware(f.gate)
 	f.users()
 	f.invitations()
 	f.credentials()
+	f.signals()
+	f.decisions()
+	f.policies()
 	f.registrations()
 	f.authentications()
 	f.relyingParties()

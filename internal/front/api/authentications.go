@@ -56,12 +56,14 @@ type signIn struct {
 	Credential   BoundCredential `json:"credential" doc:"With the counter, backup state and last use that it has now"`
 	UserVerified bool            `json:"userVerified"`
 	Warnings     []string        `json:"warnings" nullable:"false" doc:"What was let pass"`
+	Signals      *signals        `json:"signals,omitempty" doc:"What to tell the user's browser about their passkeys"`
 }
 
 func fromSignIn(s *credential.SignIn) signIn {
 	return signIn{
 		User: fromUser(&s.User), Credential: fromCredential(&s.Credential),
 		UserVerified: s.UserVerified, Warnings: append([]string{}, s.Warnings...),
+		Signals: fromSignals(s.Signals),
 	}
 }
 
@@ -113,7 +115,7 @@ func (f *front) finishAuthentication(ctx context.Context, by tenant.Authority, i
 		return nil, err
 	}
 	s, err := f.Credentials.FinishAuthentication(ctx, by, credential.FinishAuthentication{
-		RelyingParty: began.RelyingParty, Ceremony: began.ID, Response: resp,
+		RelyingParty: began.RelyingParty, Ceremony: began.ID, Response: resp, Signals: true,
 	})
 	if err != nil {
 		return nil, err

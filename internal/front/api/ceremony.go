@@ -111,12 +111,16 @@ func (f *front) findCeremony(kind credential.CeremonyKind) call[ceremonyQuery, a
 	}
 }
 
-// object is JSON of a shape that WebAuthn defines. The protocol reads it, with its own
-// refusals; the OpenAPI document says only that it is an object.
+// object is JSON of a shape that is defined elsewhere: by WebAuthn, or by the policies'
+// own page. Who defines it reads it, with its own refusals; the OpenAPI document says
+// only that it is an object.
 type object json.RawMessage
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (o *object) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(o).UnmarshalJSON(b) }
+
+// MarshalJSON implements [json.Marshaler].
+func (o object) MarshalJSON() ([]byte, error) { return json.RawMessage(o).MarshalJSON() }
 
 // Schema implements [huma.SchemaProvider].
 func (object) Schema(huma.Registry) *huma.Schema {

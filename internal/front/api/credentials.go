@@ -87,7 +87,27 @@ type evidence struct {
 	Attestation       attestation     `json:"attestation"`
 	Anchor            string          `json:"anchor,omitempty" doc:"SHA-256 of the trust anchor, hexadecimal"`
 	Chain             []string        `json:"chain" nullable:"false" doc:"SHA-256 of each certificate, leaf first"`
-	Policy            string          `json:"policy" doc:"Version of the policy then in force"`
+	Policy            string          `json:"policy" doc:"Version of the settings and policies then in force"`
+	Decision          *decision       `json:"decision,omitempty" doc:"What each policy made of it then; left out for what was registered before that was kept"`
+	Basis             []basisRef      `json:"basis" nullable:"false" doc:"What it was judged by, all of which is kept: the same content has the same hash"`
+	Told              told            `json:"told" doc:"What the client alone said, and nobody vouches for"`
+	SerialNumber      string          `json:"serialNumber,omitempty" doc:"Of the authenticator, hexadecimal: where enterprise attestation was asked for and given. Worth what the attestation is"`
+	Firmware          *uint64         `json:"firmware,omitempty" doc:"Firmware version of the authenticator, where its certificate names it"`
+	Extensions        json.RawMessage `json:"extensions,omitempty" doc:"Extension outputs of the authenticator by identifier, byte strings in base64url"`
+}
+
+// told is what the client alone said of a registration.
+type told struct {
+	Transports   []string `json:"transports,omitempty" nullable:"false"`
+	Attachment   string   `json:"attachment,omitempty" enum:"platform,cross-platform"`
+	Discoverable *bool    `json:"discoverable,omitempty" doc:"credProps"`
+	PRF          *bool    `json:"prf,omitempty" doc:"The credential has pseudo-random functions"`
+	LargeBlob    *bool    `json:"largeBlob,omitempty" doc:"The authenticator keeps a blob for the credential"`
+}
+
+type basisRef struct {
+	Kind string `json:"kind" enum:"settings,tpm-vendors,policy,anchor,revocation-list,model"`
+	Hash string `json:"hash" doc:"SHA-256 of kind, line feed and content, hexadecimal"`
 }
 
 func fromEvidence(e *credential.Evidence) evidence {
@@ -98,7 +118,14 @@ func fromEvidence(e *credential.Evidence) evidence {
 		Attestation: attestation{Format: e.Format, Type: e.AttestationType, Trusted: e.Trusted, Warnings: e.Warnings},
 		Anchor:      hex.EncodeToString(e.Anchor),
 		Chain:       make([]string, len(e.Chain)),
-		Policy:      e.Policy,
+		Policy:      e.Policy, Decision: fromDecision(&e.Decision),
+		Basis: each(e.Basis, func(r *credential.BasisRef) basisRef { return basisRef{string(r.Kind), r.Hash} }),
+		Told:  told(e.Told), SerialNumber: hex.EncodeToString(e.SerialNumber), Firmware: e.Firmware,
+	}
+	if e.Extensions.Len() > 0 {
+		if text, err := json.Marshal(e.Extensions); err == nil {
+			out.Extensions = text
+		}
 	}
 	for i, sum := range e.Chain {
 		out.Chain[i] = hex.EncodeToString(sum[:])

@@ -24,6 +24,7 @@ var (
 		{Name: "users", Description: "People who may have credentials"},
 		{Name: "ceremonies", Description: "Registering a credential and signing in with it"},
 		{Name: "credentials", Description: "What was registered"},
+		{Name: "policies", Description: "Which authenticators are welcome"},
 		{Name: "settings", Description: "Relying parties and API clients"},
 		{Name: "audit", Description: "The audit trail"},
 		{Name: "access", Description: "Access tokens"},
@@ -31,6 +32,7 @@ var (
 	inUsers       = []string{"users"}
 	inCeremonies  = []string{"ceremonies"}
 	inCredentials = []string{"credentials"}
+	inPolicies    = []string{"policies"}
 	inSettings    = []string{"settings"}
 	inAudit       = []string{"audit"}
 	inAccess      = []string{"access"}
@@ -39,7 +41,7 @@ var (
 // scopeMeanings says what each scope is for.
 var scopeMeanings = map[tenant.Scope]string{
 	tenant.ScopeProvision:    "Make creation options and store credentials on behalf of a user",
-	tenant.ScopeRead:         "Read users and credentials",
+	tenant.ScopeRead:         "Read users, credentials and policies",
 	tenant.ScopeManage:       "Rename, suspend and delete credentials",
 	tenant.ScopeAuthenticate: "Make request options and verify assertions",
 	tenant.ScopeUsersWrite:   "Create, change, invite and erase users",
@@ -48,7 +50,7 @@ var scopeMeanings = map[tenant.Scope]string{
 	tenant.ScopeProcessRun:    "Start, list, cancel and mend identity processes",
 	tenant.ScopeProcessDeploy: "Deploy definitions of identity processes",
 
-	tenant.ScopeAdmin: "Everything, API clients and relying parties included",
+	tenant.ScopeAdmin: "Everything, API clients and relying parties and policies included",
 }
 
 func securitySchemes() map[string]*huma.SecurityScheme {

@@ -27,6 +27,9 @@ const pin = "2468"
 type desk struct {
 	key    *softkey.Key
 	origin string // of the page; empty: https:// and the RP ID
+
+	framed  string         // origin of the page around it; empty: none
+	results map[string]any // client extension outputs
 }
 
 func newDesk(t testing.TB) *desk {
@@ -49,17 +52,25 @@ func ask() ctap.Prompt { return ctap.Prompt{PIN: ctap.PINOnce([]byte(pin))} }
 
 func (d *desk) clientData(t testing.TB, kind, challenge, rpID string) (clientData []byte, hash [32]byte) {
 	t.Helper()
-	clientData, err := json.Marshal(map[string]any{
-		"type": kind, "challenge": challenge, "origin": cmp.Or(d.origin, "https://"+rpID), "crossOrigin": false,
-	})
+	said := map[string]any{
+		"type": kind, "challenge": challenge, "origin": cmp.Or(d.origin, "https://"+rpID), "crossOrigin": d.framed != "",
+	}
+	if d.framed != "" {
+		said["topOrigin"] = d.framed
+	}
+	clientData, err := json.Marshal(said)
 	check(t, err)
 	return clientData, sha256.Sum256(clientData)
 }
 
-func response(id []byte, members map[string]any) map[string]any {
+func (d *desk) response(id []byte, members map[string]any) map[string]any {
+	results := d.results
+	if results == nil {
+		results = map[string]any{}
+	}
 	return map[string]any{
 		"id": b64(id), "rawId": b64(id), "type": "public-key", "authenticatorAttachment": "cross-platform",
-		"clientExtensionResults": map[string]any{}, "response": members,
+		"clientExtensionResults": results, "response": members,
 	}
 }
 
@@ -80,7 +91,7 @@ func (d *desk) create(t testing.TB, options json.RawMessage) map[string]any {
 		Algorithms:     []int64{-7}, ResidentKey: ctap.Required, UserVerification: ctap.Required, Attestation: ctap.Direct,
 	}, ask())
 	check(t, err)
-	return response(cred.ID, map[string]any{
+	return d.response(cred.ID, map[string]any{
 		"clientDataJSON": b64(clientData), "attestationObject": b64(cred.AttestationObject), "transports": []string{"usb"},
 	})
 }
@@ -106,5 +117,5 @@ func (d *desk) get(t testing.TB, options json.RawMessage) map[string]any {
 	if all[0].User != nil {
 		members["userHandle"] = b64(all[0].User.ID)
 	}
-	return response(all[0].CredentialID, members)
+	return d.response(all[0].CredentialID, members)
 }

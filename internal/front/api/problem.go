@@ -23,6 +23,9 @@ type problem struct {
 	Code      string `json:"code" doc:"The cause, for programs" example:"user.unknown"`
 	Field     string `json:"field,omitempty" doc:"The offending member or parameter, if there is one"`
 	RequestID string `json:"requestId" doc:"Finds the request in the server's log"`
+
+	// Whoever registers, or signs in, on behalf of others has to be able to tell them why.
+	Decision *decision `json:"decision,omitempty" doc:"With policy.refused: what every policy made of it, rule by rule"`
 }
 
 // Error implements [huma.StatusError].
@@ -74,6 +77,7 @@ func problemOf(ctx context.Context, err error) *problem {
 		Code:      f.Code,
 		Field:     f.Field,
 		RequestID: web.RequestID(ctx),
+		Decision:  decisionOf(err),
 	}
 }
 

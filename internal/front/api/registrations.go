@@ -34,7 +34,8 @@ type newRegistration struct {
 		Hints                   []string          `json:"hints,omitempty" nullable:"false" maxItems:"8"`
 		AllowRepeat             bool              `json:"allowRepeat,omitempty" doc:"Let an authenticator that holds a credential of the user make another"`
 
-		Extensions map[string]json.RawMessage `json:"extensions,omitempty" doc:"Client extension inputs by identifier"`
+		Extensions map[string]json.RawMessage `json:"extensions,omitempty" doc:"Client extension inputs by identifier, above those of the relying party's settings"`
+		Mediation  string                     `json:"mediation,omitempty" enum:"conditional" doc:"For navigator.credentials.create with the same: the client makes the credential without asking the user. The relying party's settings have to allow it (registration.conditional)"`
 	}
 }
 
@@ -46,7 +47,7 @@ func (in *newRegistration) begin() (credential.BeginRegistration, error) {
 	}
 	begin := credential.BeginRegistration{
 		RelyingParty: b.RelyingParty, User: who, DisplayName: b.DisplayName, RequestID: b.RequestID,
-		Extensions: b.Extensions, AllowRepeat: b.AllowRepeat,
+		Extensions: b.Extensions, AllowRepeat: b.AllowRepeat, Conditional: b.Mediation != "",
 		Narrow: credential.Narrowing{
 			UserVerification: webauthn.UserVerification(b.UserVerification),
 			ResidentKey:      webauthn.ResidentKey(b.ResidentKey),
@@ -110,7 +111,7 @@ func (f *front) beginRegistration(ctx context.Context, by tenant.Authority, in *
 	}, nil
 }
 
-func (f *front) finishRegistration(ctx context.Context, by tenant.Authority, in *registrationAnswer) (*created[BoundCredential], error) {
+func (f *front) finishRegistration(ctx context.Context, by tenant.Authority, in *registrationAnswer) (*created[registeredCredential], error) {
 	resp, err := webauthn.ParseRegistrationResponse(in.Body.Response)
 	if err != nil {
 		return nil, credential.Unreadable(err)
@@ -125,5 +126,8 @@ func (f *front) finishRegistration(ctx context.Context, by tenant.Authority, in 
 	if err != nil {
 		return nil, err
 	}
-	return &created[BoundCredential]{Prefix + "/credentials/" + string(c.ID), fromCredential(c)}, nil
+	return &created[registeredCredential]{
+		Prefix + "/credentials/" + string(c.ID),
+		registeredCredential{fromCredential(c), fromExtensionOutputs(c.Extensions)},
+	}, nil
 }

@@ -29,6 +29,8 @@ type RelyingPartySettings struct {
 	MaxCredentialsPerUser   int      `json:"maxCredentialsPerUser,omitempty" minimum:"1" doc:"10 if left out"`
 	ChallengeLifeSeconds    int      `json:"challengeLifeSeconds,omitempty" minimum:"1" maximum:"86400" doc:"300 if left out"`
 	TimeoutSeconds          int      `json:"timeoutSeconds,omitempty" minimum:"1" maximum:"86400" doc:"What the client is told; 240 if left out"`
+
+	CeremonySettings
 }
 
 // relyingParty is a relying party with every default filled in.
@@ -50,6 +52,7 @@ func fromRelyingParty(rp *tenant.RelyingParty) relyingParty {
 			AttestationTrust: string(rp.AttestationTrust), AllowedAAGUIDs: rp.AllowedAAGUIDs, TrustAnchors: rp.TrustAnchors,
 			Trust: fromTrust(&rp.Trust), Policies: rp.Policies, Algorithms: rp.Algorithms, MaxCredentialsPerUser: rp.MaxCredentialsPerUser,
 			ChallengeLifeSeconds: int(rp.ChallengeLife / time.Second), TimeoutSeconds: int(rp.Timeout / time.Second),
+			CeremonySettings: fromCeremonySettings(&rp.CeremonySettings),
 		},
 		Source: string(rp.Source), Created: unlessZero(rp.Created), Changed: unlessZero(rp.Changed),
 	}
@@ -74,6 +77,7 @@ func (in *relyingPartyPut) relyingParty() tenant.RelyingParty {
 		AttestationTrust: tenant.AttestationTrust(b.AttestationTrust), AllowedAAGUIDs: b.AllowedAAGUIDs, TrustAnchors: b.TrustAnchors,
 		Trust: b.Trust.trust(), Policies: b.Policies, Algorithms: b.Algorithms, MaxCredentialsPerUser: b.MaxCredentialsPerUser,
 		ChallengeLife: seconds(b.ChallengeLifeSeconds), Timeout: seconds(b.TimeoutSeconds),
+		CeremonySettings: b.settings(),
 	}
 }
 

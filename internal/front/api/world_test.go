@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,19 @@ type world struct {
 
 	mu  sync.Mutex
 	now time.Time
+
+	held atomic.Pointer[hold]
+}
+
+// hold stops whatever asks the credential service's clock, for as long as the test wants.
+type hold struct{ entered, release chan struct{} }
+
+func (w *world) heldClock() time.Time {
+	if h := w.held.Load(); h != nil {
+		h.entered <- struct{}{}
+		<-h.release
+	}
+	return w.clock()
 }
 
 func (w *world) clock() time.Time {
@@ -64,6 +78,7 @@ func file() []tenant.FileTenant {
 	return []tenant.FileTenant{
 		{
 			Name: "acme", RelyingParties: []tenant.RelyingParty{{ID: site, Name: "Example Login"}, {ID: other}},
+			Policies: []tenant.FilePolicy{{Path: "policies/of-the-file.json", Document: []byte(`{"name":"of-the-file","rules":{"userVerification":"required"}}`)}},
 			Clients: []tenant.FileClient{
 				client("admin", tenant.ScopeAdmin), client("idm", idm...), client("hr", idm...), narrow,
 				client("provision", tenant.ScopeProvision), client("read", tenant.ScopeRead), client("manage", tenant.ScopeManage),
@@ -80,7 +95,7 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.dir, err = tenant.New(t.Context(), w.db, file(), w.clock)
 	check(t, err)
-	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.clock})
+	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.heldClock})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
 	door, err := api.New(api.Config{

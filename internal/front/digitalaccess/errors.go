@@ -27,6 +27,7 @@ var refusals = map[string]refusal{
 	web.ErrNoSuchPath.Code: {http.StatusNotFound, "NOT_FOUND", ""},
 
 	tenant.ErrRelyingPartyUnknown.Code: {http.StatusServiceUnavailable, "FIDO_NOT_CONFIGURED", ""},
+	tenant.ErrPolicyUnknown.Code:       {http.StatusServiceUnavailable, "FIDO_NOT_CONFIGURED", "policy_unknown"},
 
 	credential.ErrUserUnknown.Code: {http.StatusNotFound, "UNKNOWN_USER", ""},
 	credential.ErrUserLocked.Code:  {http.StatusConflict, "USER_LOCKED", ""},
@@ -41,6 +42,7 @@ var refusals = map[string]refusal{
 	credential.ErrCredentialExists.Code:  {http.StatusConflict, "CREDENTIAL_EXISTS", ""},
 	credential.ErrCredentialLimit.Code:   {http.StatusConflict, "CREDENTIAL_LIMIT", ""},
 	credential.ErrCredentialUnknown.Code: {http.StatusNotFound, "UNKNOWN_CREDENTIAL", ""},
+	credential.ErrPolicyRefused.Code:     {http.StatusUnprocessableEntity, "VERIFICATION_FAILED", "policy"},
 	credential.ErrOwnRegistration.Code:   {http.StatusForbidden, "FORBIDDEN", "own_registration"},
 }
 

@@ -70,6 +70,19 @@ func TestNotConfigured(t *testing.T) {
 	want(t, r, http.StatusServiceUnavailable, "FIDO_NOT_CONFIGURED", "")
 }
 
+// A policy's refusal tells which rule it was, since somebody has to tell the person.
+func TestPolicyRefused(t *testing.T) {
+	w := newWorldAt(t, strict)
+	w.user("alice")
+	token := w.token("idm")
+	answer := newDesk(t).create(t, w.options(token, "alice"))
+	r := w.store(token, map[string]any{"userId": "alice", "publicKeyCredential": answer})
+	want(t, r, http.StatusUnprocessableEntity, "VERIFICATION_FAILED", "policy")
+	if text := r.member("message").(string); !strings.Contains(text, "certain, rules.models.allow") {
+		t.Errorf("the message does not say why: %s", text)
+	}
+}
+
 // Each case spoils one thing of a good request.
 func TestStoreRefused(t *testing.T) {
 	type attempt struct {

@@ -67,15 +67,20 @@ func (w *world) Read(b []byte) (int, error) {
 	return rand.Read(b)
 }
 
+// strict is a relying party whose policy accepts a model that no key here is of.
+const strict = "strict.example.com"
+
 // file is what the configuration of the test says.
 func file() []tenant.FileTenant {
 	all := []tenant.Scope{tenant.ScopeProvision, tenant.ScopeRead, tenant.ScopeManage}
 	rp := tenant.RelyingParty{
 		ID: site, Name: "Example Login", Algorithms: []int32{-7, -8, -257}, AuthenticatorAttachment: "cross-platform", MaxCredentialsPerUser: 3,
+		CeremonySettings: tenant.CeremonySettings{RegistrationExtensions: []string{}},
 	}
 	return []tenant.FileTenant{
 		{
-			Name: "acme", RelyingParties: []tenant.RelyingParty{rp, {ID: "other.example.com"}},
+			Name: "acme", RelyingParties: []tenant.RelyingParty{rp, {ID: "other.example.com"}, {ID: strict, Policies: []string{"certain"}}},
+			Policies: []tenant.FilePolicy{{Path: "certain.json", Document: []byte(`{"name":"certain","rules":{"models":{"allow":["9d3c5f0a-7b1e-4c2d-8a60-f1e2d3c4b5a6"]}}}`)}},
 			Clients: []tenant.FileClient{
 				{ID: "idm", Secrets: []string{secret}, Scopes: all},
 				{ID: "hr", Secrets: []string{secret}, Scopes: all},

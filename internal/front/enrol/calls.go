@@ -167,6 +167,13 @@ func (f *front) beginInSession(w http.ResponseWriter, r *http.Request, s *creden
 	return nil
 }
 
+// signedIn tells the page who signed in, and what to tell the browser of their passkeys.
+type signedIn struct {
+	Name        string              `json:"name"`
+	DisplayName string              `json:"displayName"`
+	Signals     *credential.Signals `json:"signals,omitempty"`
+}
+
 func (f *front) finishAuthentication(w http.ResponseWriter, r *http.Request, s *credential.Session) error {
 	var in struct {
 		Response json.RawMessage `json:"response"`
@@ -179,7 +186,7 @@ func (f *front) finishAuthentication(w http.ResponseWriter, r *http.Request, s *
 		return credential.Unreadable(err)
 	}
 	done, err := f.Credentials.FinishAuthentication(r.Context(), web.Authority(r), credential.FinishAuthentication{
-		RelyingParty: s.RelyingParty, Response: response,
+		RelyingParty: s.RelyingParty, Response: response, Signals: true,
 	})
 	if err != nil {
 		return err
@@ -188,7 +195,7 @@ func (f *front) finishAuthentication(w http.ResponseWriter, r *http.Request, s *
 		return fault.New(fault.Internal, "session.missing", "Something went wrong on our side.")
 	}
 	setCookie(w, done.Session)
-	web.WriteJSON(w, http.StatusOK, map[string]string{"name": done.User.Name, "displayName": done.User.DisplayName})
+	web.WriteJSON(w, http.StatusOK, signedIn{done.User.Name, done.User.DisplayName, done.Signals})
 	return nil
 }
 

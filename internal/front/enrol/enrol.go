@@ -16,6 +16,7 @@ import (
 	"net/http"
 
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/page"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
 )
@@ -39,15 +40,10 @@ type Config struct {
 // Path=/ and no Domain, so that no other host can set or see it.
 const cookieName = "__Host-bestow"
 
-// policy is the pages' content security policy: our own script and style, calls to
-// ourselves, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 // front holds what the handlers share. It is safe for concurrent use.
 type front struct{ Config }
 
-// Mount adds the pages to mux. It returns an error if c is incomplete.
+// Mount adds the pages to mux, beside the assets of [page.Mount]. It returns an error if c is incomplete.
 func Mount(mux *http.ServeMux, c Config) error {
 	if c.Credentials == nil || c.Directory == nil {
 		return errors.New("enrol: credentials and directory are required")
@@ -60,9 +56,7 @@ func Mount(mux *http.ServeMux, c Config) error {
 	mux.HandleFunc("GET /{$}", f.page("start.html"))
 	mux.HandleFunc("GET /enrol", f.page("enrol.html"))
 	mux.HandleFunc("GET /signin", f.page("signin.html"))
-	for _, name := range []string{"enrol.js", "style.css", "icon.svg"} {
-		mux.HandleFunc("GET /enrol/assets/"+name, serveAsset(files, name))
-	}
+	mux.HandleFunc("GET /enrol/assets/enrol.js", page.Asset(files, "enrol.js"))
 
 	// Only a page of ours may call these: a cookie is not enough.
 	guard := http.NewCrossOriginProtection()
@@ -129,21 +123,9 @@ func dropCookie(w http.ResponseWriter) {
 // page serves one of the pages, which are the same for everybody.
 func (f *front) page(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", policy)
-		h.Set("Permissions-Policy", "publickey-credentials-create=(self), publickey-credentials-get=(self)")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		page.Protect(w.Header(), page.NoForms)
 		if err := pages.ExecuteTemplate(w, name, nil); err != nil {
 			web.LogFault(r.Context(), err)
 		}
-	}
-}
-
-func serveAsset(files fs.FS, name string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-cache") // asked again each time, so that an update is seen at once
-		http.ServeFileFS(w, r, files, name)
 	}
 }

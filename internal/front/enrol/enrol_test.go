@@ -178,7 +178,7 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 	for path, media := range map[string]string{
-		"/enrol/assets/enrol.js": "text/javascript", "/enrol/assets/style.css": "text/css", "/enrol/assets/icon.svg": "image/svg+xml",
+		"/enrol/assets/enrol.js": "text/javascript", "/assets/passkey.js": "text/javascript", "/assets/style.css": "text/css", "/assets/icon.svg": "image/svg+xml",
 	} {
 		r := b.get(path)
 		r.in(t, http.StatusOK, nil)
@@ -186,7 +186,7 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s is %s", path, got)
 		}
 	}
-	for _, path := range []string{"/enrol/assets/", "/enrol/assets/enrol.html", "/enrol/assets/layout.html"} {
+	for _, path := range []string{"/assets/", "/enrol/assets/", "/enrol/assets/enrol.html", "/enrol/assets/layout.html"} {
 		b.get(path).in(t, http.StatusNotFound, nil)
 	}
 }

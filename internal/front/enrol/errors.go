@@ -5,6 +5,7 @@ import (
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/fault"
+	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
 )
 
@@ -21,6 +22,10 @@ var words = map[string]string{
 	credential.ErrCredentialExists.Code:    "This passkey is registered already.",
 	credential.ErrSessionUnknown.Code:      "Your session has ended. Begin again with a link, or sign in.",
 	credential.ErrCredentialUnknown.Code:   "This passkey is not known here.",
+
+	// Which policy it was, and what it found, is for whoever runs the page.
+	credential.ErrPolicyRefused.Code: "This security key or passkey is not of a kind that is accepted here. Use another one, or ask whoever looks after your account.",
+	tenant.ErrPolicyUnknown.Code:     "This page is not set up right. Tell whoever looks after your account.",
 }
 
 // errorDocument is the body of every refusal.

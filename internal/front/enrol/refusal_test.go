@@ -221,6 +221,24 @@ func TestAnswersRefused(t *testing.T) {
 	b.get("/enrol/session").in(t, http.StatusNoContent, nil)
 }
 
+// Which policy it was, and what it wanted, is nobody's business on a page.
+func TestPolicyRefused(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	b := w.browser()
+	b.start(w.inviteTo("alice", strict)).in(t, http.StatusCreated, nil)
+	r := b.register(newKey(t), "https://"+strict)
+	r.refused(t, http.StatusUnprocessableEntity, "policy.refused", "not of a kind that is accepted here")
+	for _, no := range []string{"certain", "rules.", "9d3c5f0a"} {
+		if strings.Contains(string(r.body), no) {
+			t.Errorf("the answer holds %q: %s", no, r.body)
+		}
+	}
+	if events := w.events(); events[len(events)-1] != "registration.refused" {
+		t.Errorf("events: %q", events)
+	}
+}
+
 func TestTooManyOpen(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")

@@ -18,6 +18,7 @@ import (
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/enrol"
+	"bestow.dev/internal/page"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
@@ -28,6 +29,7 @@ import (
 const (
 	site   = "login.example.com"
 	other  = "other.example.com"
+	strict = "strict.example.com" // its policy accepts a model that no key here is of
 	origin = "https://login.example.com"
 	cookie = "__Host-bestow"
 )
@@ -91,7 +93,9 @@ func newWorldFor(t testing.TB, rp string) *world {
 		RelyingParties: []tenant.RelyingParty{
 			{ID: site, Name: "Example Login", Origins: []string{origin}, MaxCredentialsPerUser: 2},
 			{ID: other, Name: "Another", Origins: []string{"https://" + other}},
+			{ID: strict, Policies: []string{"certain"}},
 		},
+		Policies: []tenant.FilePolicy{{Path: "certain.json", Document: []byte(`{"name":"certain","rules":{"models":{"allow":["9d3c5f0a-7b1e-4c2d-8a60-f1e2d3c4b5a6"]}}}`)}},
 	}}, w.clock)
 	check(t, err)
 	logger := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -102,6 +106,7 @@ func newWorldFor(t testing.TB, rp string) *world {
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
 	mux := http.NewServeMux()
+	page.Mount(mux)
 	check(t, enrol.Mount(mux, enrol.Config{Credentials: w.svc, Directory: dir, Tenant: "acme", RelyingParty: rp}))
 	w.server = httptest.NewTLSServer(web.Handler(mux, web.Options{Log: logger}))
 	t.Cleanup(w.server.Close)

@@ -26,13 +26,15 @@ CREATE TABLE judgement_basis (
 );
 
 -- JSON, and empty for what was judged before they were kept.
+ALTER TABLE credential_evidence ADD COLUMN told TEXT NOT NULL DEFAULT '';
 ALTER TABLE credential_evidence ADD COLUMN terms TEXT NOT NULL DEFAULT '';
 ALTER TABLE credential_evidence ADD COLUMN decision TEXT NOT NULL DEFAULT '';
 ALTER TABLE credential_evidence ADD COLUMN basis TEXT NOT NULL DEFAULT '';
 
 -- +goose Down
-ALTER TABLE credential_evidence DROP COLUMN terms;
 ALTER TABLE credential_evidence DROP COLUMN basis;
 ALTER TABLE credential_evidence DROP COLUMN decision;
+ALTER TABLE credential_evidence DROP COLUMN terms;
+ALTER TABLE credential_evidence DROP COLUMN told;
 DROP TABLE judgement_basis;
 DROP TABLE policy_version;

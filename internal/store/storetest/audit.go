@@ -111,6 +111,7 @@ func testEventQuery(t *testing.T, db *store.DB) {
 		e.User = fmt.Sprintf("u%d", i%2)
 		e.Credential = fmt.Sprintf("c%d", i)
 		e.RelyingParty = []string{"login.example.com", "shop.example"}[i/3]
+		e.Outcome = []string{audit.OK, "user.locked"}[i/4]
 		check(t, record(t.Context(), db, e))
 	}
 	check(t, record(t.Context(), db, event("beta", "credential.registered")))
@@ -132,6 +133,8 @@ func testEventQuery(t *testing.T, db *store.DB) {
 		{"relying party", audit.Query{RelyingParty: "shop.example"}, []int64{4, 5, 6}},
 		{"since", audit.Query{Since: noon.Add(4 * time.Minute)}, []int64{5, 6}},
 		{"until", audit.Query{Until: noon.Add(time.Minute)}, []int64{1}},
+		{"refused", audit.Query{Refused: true}, []int64{5, 6}},
+		{"refused, newest", audit.Query{Refused: true, Newest: true, Limit: 1}, []int64{6}},
 		{"several", audit.Query{Action: "credential.", User: "u0", RelyingParty: "shop.example", After: 1}, []int64{5}},
 		{"what no engine stores", audit.Query{User: "u1\x00", Action: "\xff", Credential: "c\x00", RelyingParty: "\xc0\x80"}, nil},
 		{"a kind that no engine stores", audit.Query{Action: "credential\x00."}, nil},

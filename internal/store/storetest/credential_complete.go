@@ -11,6 +11,7 @@ import (
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/policy"
 	"bestow.dev/internal/store"
 	"bestow.dev/webauthn"
 )
@@ -33,6 +34,15 @@ func newEvidence() *credential.Evidence {
 		AttestationObject: []byte{0xa3, 0}, ClientData: []byte("{}"), Options: json.RawMessage(`{"o":1}`), Judged: noon,
 		Format: "tpm", AttestationType: "attca", Trusted: true, Anchor: make([]byte, 32), Chain: [][32]byte{secret("leaf"), secret("root")},
 		Policy: "p1", Warnings: []string{"w"},
+		Told:  credential.Told{Transports: []string{"usb"}, Attachment: "platform", Discoverable: new(false), PRF: new(true), LargeBlob: new(false)},
+		Terms: credential.Terms{AAGUIDs: []string{"x"}, Trusted: true},
+		Decision: policy.Decision{
+			Allowed: true, Ceremony: policy.Registration, Time: noon, Metadata: &policy.MetadataSource{Source: "fido", Number: 7},
+			Policies: []policy.PolicyDecision{{Policy: "p", Version: "v", Mode: policy.ModeMonitor, Outcome: policy.WouldRefuse, Rules: []policy.RuleDecision{
+				{Rule: "rules.models.deny", Outcome: policy.Refused, Wanted: "not <x>", Found: "x"},
+			}}},
+		},
+		Basis: []credential.BasisRef{{Kind: credential.BasisSettings, Hash: "00ff"}, {Kind: credential.BasisAnchor, Hash: "01", For: "02"}},
 	}
 }
 
@@ -79,6 +89,8 @@ func testCompleteRegistration(t *testing.T, db *store.DB) {
 	done := registered(hasCeremony(t, db, "c2", credential.Registration), bare)
 	done.Session, done.Most = s.ID, 0
 	done.Evidence.Anchor, done.Evidence.Chain, done.Evidence.Warnings = nil, nil, nil
+	done.Evidence.Told, done.Evidence.Terms = credential.Told{}, credential.Terms{}
+	done.Evidence.Decision, done.Evidence.Basis = policy.Decision{}, nil
 	check(t, db.CompleteRegistration(ctx, done, event("acme", "credential.registered")))
 	e, err = db.Evidence(ctx, "acme", "k2")
 	check(t, err)

@@ -207,9 +207,9 @@ func testEraseUser(t *testing.T, db *store.DB) {
 		len(p.Ceremonies) != 2 || !reflect.DeepEqual(&p.Invitations[0], invitation) || len(p.Sessions) != 1 || p.Events != nil {
 		t.Errorf("record: %+v", p)
 	}
-	wantError(t, db.EraseUser(ctx, "beta", alice.ID, event("beta", "refused")), credential.ErrUserUnknown)
+	wantError(t, db.EraseUser(ctx, credential.UserErasure{Tenant: "beta", ID: alice.ID}, event("beta", "refused")), credential.ErrUserUnknown)
 
-	check(t, db.EraseUser(ctx, "acme", alice.ID, event("acme", "user.erased")))
+	check(t, db.EraseUser(ctx, credential.UserErasure{Tenant: "acme", ID: alice.ID}, event("acme", "user.erased")))
 	_, err = db.PersonRecord(ctx, "acme", alice.ID)
 	wantError(t, err, credential.ErrUserUnknown)
 	_, err = db.Credential(ctx, "acme", credential.Ref{ID: "k1"})
@@ -222,7 +222,7 @@ func testEraseUser(t *testing.T, db *store.DB) {
 	wantError(t, err, credential.ErrInvitationUnknown)
 	_, err = db.Session(ctx, "s1")
 	wantError(t, err, credential.ErrSessionUnknown)
-	wantError(t, db.EraseUser(ctx, "acme", alice.ID, event("acme", "refused")), credential.ErrUserUnknown)
+	wantError(t, db.EraseUser(ctx, credential.UserErasure{Tenant: "acme", ID: alice.ID}, event("acme", "refused")), credential.ErrUserUnknown)
 
 	got, err := db.Credential(ctx, "acme", credential.Ref{ID: "k2"})
 	check(t, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/audit"
+	"bestow.dev/internal/credential"
 	"bestow.dev/internal/process"
 	"bestow.dev/internal/store"
 )
@@ -402,7 +403,7 @@ func testEraseSubject(t *testing.T, db *store.DB) {
 			c.Tasks = []process.Task{newTask("t-"+r.ID, r.ID)}
 		})
 	}
-	check(t, db.EraseUser(t.Context(), "acme", "alice", event("acme", "user.erased")))
+	check(t, db.EraseUser(t.Context(), credential.UserErasure{Tenant: "acme", ID: "alice"}, event("acme", "user.erased")))
 	_, err := b.Run(t.Context(), "acme", "theirs")
 	wantError(t, err, process.ErrRunUnknown)
 	_, err = b.Job(t.Context(), "acme", "j-theirs")

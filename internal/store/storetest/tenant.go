@@ -18,6 +18,9 @@ var tenantTests = []test{
 	{"tenants", testTenants},
 	{"relying parties", testRelyingParties},
 	{"deleting a relying party", testDeleteRelyingParty},
+	{"policies", testPolicies},
+	{"the same policy", testSamePolicy},
+	{"concurrent policies", testConcurrentPolicies},
 	{"clients", testClients},
 	{"disabling a client", testDisableClient},
 	{"deleting a client", testDeleteClient},
@@ -55,6 +58,11 @@ func relyingParty(t *testing.T, tenantName, id string) *tenant.RelyingParty {
 		AllowCrossOrigin: true, TopOrigins: []string{"https://portal.example"}, AuthenticatorAttachment: "cross-platform",
 		ResidentKey: tenant.Preferred, AttestationTrust: tenant.TrustRequire, ChallengeLife: 90 * time.Second,
 		AllowedAAGUIDs: []string{"cb69481e-8ff7-4039-93ec-0a2729a154a8"}, Source: tenant.FromDatabase, Created: noon, Changed: noon,
+		CeremonySettings: tenant.CeremonySettings{
+			Hints: []string{"security-key"}, AttestationFormats: []string{"packed"}, AllowConditionalCreate: true,
+			CredentialProtection: tenant.ProtectRequired, EnforceCredentialProtection: true, RegistrationExtensions: []string{},
+			AppID: "https://" + id + "/app.json",
+		},
 	})
 	check(t, err)
 	return rp
@@ -75,6 +83,16 @@ func testRelyingParties(t *testing.T, db *store.DB) {
 		t.Errorf("got %+v\nwant %+v", got, first)
 	}
 
+	// Related origins do not go with an AppID.
+	related := relyingParty(t, "gamma", "login.example.com")
+	related.AppID, related.RelatedOrigins = "", []string{"https://example.co.uk"}
+	check(t, db.PutRelyingParty(ctx, related, event("gamma", "rp.changed")))
+	got, err = db.RelyingParty(ctx, "gamma", "login.example.com")
+	check(t, err)
+	if !reflect.DeepEqual(got, related) {
+		t.Errorf("got %+v\nwant %+v", got, related)
+	}
+
 	// A change keeps the time of creation.
 	second := relyingParty(t, "acme", "login.example.com")
 	second.Name, second.Created, second.Changed = "Acme", noon.Add(time.Hour), noon.Add(time.Hour)
@@ -92,8 +110,8 @@ func testRelyingParties(t *testing.T, db *store.DB) {
 	}
 	all, err := db.RelyingParties(ctx, "")
 	check(t, err)
-	if len(all) != 2 {
-		t.Errorf("all: got %d, want 2", len(all))
+	if len(all) != 3 {
+		t.Errorf("all: got %d, want 3", len(all))
 	}
 	wantActions(t, db, "acme", "rp.changed", "rp.changed")
 }

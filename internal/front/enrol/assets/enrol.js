@@ -1,35 +1,12 @@
 // The enrolment and sign-in pages: a few sections of which one is shown, and calls
-// to our own server. WebAuthn goes through the browser's own JSON forms.
+// to our own server.
+
+import { Refused, call, create as make, get, needPasskeys, wordsFor } from "/assets/passkey.js";
 
 const $ = (id) => document.getElementById(id);
 const page = document.body.dataset.page;
 
-// A refusal of our server, with words for people.
-class Refused extends Error {
-  constructor(body, status) {
-    super(body.message || "The server answered with an error (" + status + ").");
-    this.code = body.code || "";
-  }
-}
-
-async function call(method, path, body) {
-  let response;
-  try {
-    response = await fetch("/enrol/" + path, {
-      method,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      cache: "no-store",
-      credentials: "same-origin",
-    });
-  } catch {
-    throw new Refused({ message: "The server cannot be reached. Check your connection and try again." }, 0);
-  }
-  if (response.status === 204) return null;
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(answer, response.status);
-  return answer;
-}
+const ours = (method, path, body) => call(method, "/enrol/" + path, body);
 
 function show(id) {
   for (const section of document.querySelectorAll("section")) section.hidden = section.id !== id;
@@ -49,19 +26,6 @@ function fill(what, text) {
 function explain(text) {
   $("problem-text").textContent = text;
   $("problem").hidden = !text;
-}
-
-// Words for what the browser or the authenticator said.
-function wordsFor(error) {
-  if (error instanceof Refused) return error.message;
-  switch (error.name) {
-    case "NotAllowedError": return "That was cancelled, or took too long. You can try again.";
-    case "InvalidStateError": return "There is a passkey of yours on this device or security key already.";
-    case "NotSupportedError": return "This device or security key cannot make the kind of passkey that is asked for here.";
-    case "ConstraintError": return "This device or security key cannot check who you are. It may need a PIN first.";
-    case "SecurityError": return "The browser does not allow passkeys on this address.";
-    default: return "Something unexpected happened: " + error.name + ". You can try again.";
-  }
 }
 
 // Runs what a button does: once at a time, with its outcome told.
@@ -101,21 +65,35 @@ function takeSecret() {
 }
 
 async function create() {
-  const { publicKey } = await call("POST", "registration/begin");
-  const credential = await navigator.credentials.create({
-    publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey),
-  });
-  await call("POST", "registration/finish", { name: $("name").value.trim(), response: credential.toJSON() });
+  const { publicKey } = await ours("POST", "registration/begin");
+  await ours("POST", "registration/finish", { name: $("name").value.trim(), response: await make(publicKey) });
   show("made");
 }
 
 async function signIn() {
-  const { publicKey } = await call("POST", "authentication/begin");
-  const credential = await navigator.credentials.get({
-    publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey),
-  });
-  greet(await call("POST", "authentication/finish", { response: credential.toJSON() }));
+  const { publicKey } = await ours("POST", "authentication/begin");
+  const response = await get(publicKey);
+  let visitor;
+  try {
+    visitor = await ours("POST", "authentication/finish", { response });
+  } catch (error) {
+    // Nobody has it: the browser need not offer it again. Where the page asked for the
+    // passkeys of one person, the answer speaks of theirs alone.
+    if (error.code === "credential.unknown" && !publicKey.allowCredentials?.length) {
+      signal("UnknownCredential", { rpId: publicKey.rpId, credentialId: response.id });
+    }
+    throw error;
+  }
+  greet(visitor);
+  signal("AllAcceptedCredentials", visitor.signals?.allAcceptedCredentials);
+  signal("CurrentUserDetails", visitor.signals?.currentUserDetails);
   await list();
+}
+
+// Tells the browser how passkeys stand, where it listens. It never says what it made of it.
+function signal(what, argument) {
+  const tell = PublicKeyCredential["signal" + what];
+  if (tell && argument) tell.call(PublicKeyCredential, argument).catch(() => {});
 }
 
 function day(text) {
@@ -123,7 +101,7 @@ function day(text) {
 }
 
 async function list() {
-  const { items } = await call("GET", "credentials");
+  const { items } = await ours("GET", "credentials");
   $("credentials").replaceChildren(...items.map((item) => {
     const entry = document.createElement("li");
     const name = document.createElement("strong");
@@ -147,15 +125,12 @@ function suggestName() {
 
 // Shows where the person is: with a link, in a session, or neither.
 async function begin() {
-  if (!window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
-    explain("This browser is too old for this page. Use a current version of Chrome, Edge, Firefox or Safari.");
-    return;
-  }
+  needPasskeys();
   if (page === "enrol" && secret) {
     show("invited");
     return;
   }
-  const visitor = await call("GET", "session");
+  const visitor = await ours("GET", "session");
   if (visitor) greet(visitor);
   if (visitor?.purpose === "signed_in") return list();
   if (page === "signin" || (visitor?.purpose === "enrol" && visitor.registered)) return show("made");
@@ -163,14 +138,14 @@ async function begin() {
 }
 
 onClick("start", "One moment…", async () => {
-  greet(await call("POST", "start", { secret }));
+  greet(await ours("POST", "start", { secret }));
   secret = "";
   show("create");
 });
 onClick("make", "Follow your browser…", create);
 onClick("sign-in", "Follow your browser…", signIn);
 onClick("sign-out", "One moment…", async () => {
-  await call("POST", "signout");
+  await ours("POST", "signout");
   location.assign("/signin");
 });
 
