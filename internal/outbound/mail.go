@@ -108,12 +108,12 @@ func (m *Mailer) deliver(ctx context.Context, message provision.Mail) error {
 	defer c.Close()
 	if !m.config.ImplicitTLS {
 		if err := c.StartTLS(m.tls); err != nil {
-			return fmt.Errorf("STARTTLS: %w", err)
+			return fmt.Errorf("STARTTLS: %v", err) // not a word about the message
 		}
 	}
 	if m.config.User != "" {
 		if err := c.Auth(smtp.PlainAuth("", m.config.User, m.config.Password, m.host)); err != nil {
-			return err
+			return fmt.Errorf("sign in: %v", err)
 		}
 	}
 	if err := c.Mail(m.from.Address); err != nil {

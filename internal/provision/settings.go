@@ -106,11 +106,14 @@ func (s *Service) sealed(ctx context.Context, c secretChange) ([]byte, error) {
 	case len(c.secret) > maxSecretBytes || !isText(c.secret, maxSecretBytes):
 		return nil, c.invalid.Saying("The secret is too long, or no text.")
 	}
-	any, err := s.store.AnySealed(ctx)
+	others, err := s.store.AnySealed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.sealer.Seal([]byte(c.secret), c.place, !any)
+	if !others {
+		return s.sealer.SealFirst([]byte(c.secret), c.place)
+	}
+	return s.sealer.Seal([]byte(c.secret), c.place)
 }
 
 // DeleteConnection removes a connection. Tasks that name it fail from then on. It needs

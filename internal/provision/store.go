@@ -37,9 +37,13 @@ type Store interface {
 
 // Sealer seals secrets with the key of the installation.
 type Sealer interface {
-	// Seal seals a secret for the place that names what it belongs to. first says that
-	// none is stored yet, so that a key may be made. Errors: secrets.key_missing.
-	Seal(secret []byte, place string, first bool) ([]byte, error)
+	// Seal seals a secret for the place that names what it belongs to. Errors:
+	// secrets.key_missing.
+	Seal(secret []byte, place string) ([]byte, error)
+
+	// SealFirst is Seal where none is stored yet, so that a key may be made if there is
+	// none.
+	SealFirst(secret []byte, place string) ([]byte, error)
 
 	// Open opens what was sealed for a place. Errors: secrets.key_missing,
 	// secrets.key_other, secrets.altered.

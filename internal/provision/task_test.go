@@ -272,6 +272,16 @@ func TestSendMail(t *testing.T) {
 	if len(w.mail) != 3 {
 		t.Errorf("%d were sent", len(w.mail))
 	}
+
+	// Where no mail is sent a definition that wants it is refused, with the reason.
+	c := w.config
+	c.Mailer = nil
+	without, err := provision.New(c)
+	check(t, err)
+	err = without.Handlers()["sendMailTask"].Check(map[string]string{"to": "alice@example.com", "subject": "x", "body": "y"})
+	if err == nil || !strings.Contains(err.Error(), "mail.server") {
+		t.Errorf("without a mail server: %v", err)
+	}
 }
 
 // TestCheck starts from good parameters of each task and spoils one.

@@ -56,6 +56,7 @@ type world struct {
 	root        tenant.Authority
 	signer      *plugout.Signer // of the desk's installation
 	handlers    map[string]process.Handler
+	config      provision.Config
 
 	// before may answer a request to the fronts in their place; it then returns true.
 	before func(w http.ResponseWriter, r *http.Request) bool
@@ -106,9 +107,7 @@ func newSigner(t testing.TB) *plugout.Signer {
 // keyring is a [provision.Sealer] in memory.
 type keyring struct{ *seal.Key }
 
-func (k keyring) Seal(secret []byte, place string, _ bool) ([]byte, error) {
-	return k.Key.Seal(secret, place)
-}
+func (k keyring) SealFirst(secret []byte, place string) ([]byte, error) { return k.Seal(secret, place) }
 
 // clients are the client of the file, and the messaging servers that are ours.
 type clients struct {
@@ -180,7 +179,7 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	pages, err := outbound.NewWeb(calls)
 	check(t, err)
-	w.Service, err = provision.New(provision.Config{
+	w.config = provision.Config{
 		Store: w.db.Provision(), Sealer: keyring{seal.NewKey()}, Credentials: w.credentials, Relay: w.relay, Directory: w.directory,
 		Dialer: servers, Web: pages, Mailer: w, InvitationURL: "https://sso.example.com/enrol#", Now: w.clock,
 		News: func(_ context.Context, tenantName, key string) error {
@@ -189,7 +188,8 @@ func newWorld(t testing.TB) *world {
 			w.news = append(w.news, tenantName+" "+key)
 			return nil
 		},
-	})
+	}
+	w.Service, err = provision.New(w.config)
 	check(t, err)
 	w.handlers = w.Handlers()
 	w.mount(mux)

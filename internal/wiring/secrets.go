@@ -75,17 +75,27 @@ func readKey(path string) (*seal.Key, error) {
 }
 
 // Seal implements [provision.Sealer].
-func (k *keyring) Seal(secret []byte, place string, first bool) ([]byte, error) {
-	key, err := k.get(first)
+func (k *keyring) Seal(secret []byte, place string) ([]byte, error) {
+	key, err := k.get()
 	if err != nil {
 		return nil, err
 	}
 	return key.Seal(secret, place)
 }
 
+// SealFirst implements [provision.Sealer]. It makes the key if nobody named a file for it.
+func (k *keyring) SealFirst(secret []byte, place string) ([]byte, error) {
+	if _, err := k.get(); errors.Is(err, fs.ErrNotExist) && k.own {
+		if err := makeKey(k.path); err != nil {
+			return nil, provision.ErrSecretsKeyMissing.Because(err)
+		}
+	}
+	return k.Seal(secret, place)
+}
+
 // Open implements [provision.Sealer].
 func (k *keyring) Open(sealed []byte, place string) ([]byte, error) {
-	key, err := k.get(false)
+	key, err := k.get()
 	if err != nil {
 		return nil, err
 	}
@@ -99,18 +109,15 @@ func (k *keyring) Open(sealed []byte, place string) ([]byte, error) {
 	return secret, nil
 }
 
-// get returns the key. If it is not there it may be made where nothing was sealed yet;
-// otherwise what was sealed would be lost without a word.
-func (k *keyring) get(make bool) (*seal.Key, error) {
+// get returns the key. One that is missing is not made here: what was sealed would be lost
+// without a word.
+func (k *keyring) get() (*seal.Key, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.key != nil {
 		return k.key, nil
 	}
 	key, err := readKey(k.path)
-	if errors.Is(err, fs.ErrNotExist) && k.own && make {
-		key, err = makeKey(k.path)
-	}
 	if err != nil {
 		return nil, provision.ErrSecretsKeyMissing.Because(err)
 	}
@@ -120,29 +127,23 @@ func (k *keyring) get(make bool) (*seal.Key, error) {
 
 // makeKey makes a key and its file, which is there as a whole or not at all. If another
 // process was faster its key is the one.
-func makeKey(path string) (*seal.Key, error) {
+func makeKey(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+		return err
 	}
-	fresh := seal.NewKey()
 	f, err := os.CreateTemp(filepath.Dir(path), secretsKeyName+".*") // mode 0600
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(fresh.Text())
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return nil, err
+	_, err = f.Write(seal.NewKey().Text())
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
 	}
-	err = os.Link(f.Name(), path)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return readKey(path)
-	case err != nil:
-		return nil, err
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
-	return fresh, syncDirectory(filepath.Dir(path))
+	return syncDirectory(filepath.Dir(path))
 }
 
 // syncDirectory makes the names in a directory lasting, before anything depends on a file.
