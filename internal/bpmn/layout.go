@@ -32,6 +32,7 @@ type layout struct {
 	d           *Definition
 	column, row map[string]int
 	back        map[string]bool // flows that lead back
+	taken       map[[2]int]bool // columns and rows in which something stands
 }
 
 // columns gives each element the length of the longest way to it. Elements are taken in
@@ -94,7 +95,7 @@ func (l *layout) walk() (left []string, back map[string]bool) {
 // rows gives the first branch of an element its own row, and the others the nearest row
 // below that is free from there on.
 func (l *layout) rows() {
-	taken := make(map[[2]int]bool)
+	l.taken = make(map[[2]int]bool)
 	placed := make(map[string]bool)
 	type branch struct {
 		id  string
@@ -110,14 +111,18 @@ func (l *layout) rows() {
 		e := l.d.Elements[b.id]
 		placed[b.id] = true
 		if e.AttachedTo == "" {
-			for taken[[2]int{l.column[b.id], b.row}] {
+			for l.taken[[2]int{l.column[b.id], b.row}] {
 				b.row++
 			}
-			taken[[2]int{l.column[b.id], b.row}] = true
+			l.taken[[2]int{l.column[b.id], b.row}] = true
 		}
 		l.row[b.id] = b.row
-		for i, f := range e.Outgoing {
-			queue = append(queue, branch{l.d.Flows[f].To, b.row + i})
+		row := b.row
+		for _, f := range e.Outgoing {
+			if !l.back[f] {
+				queue = append(queue, branch{l.d.Flows[f].To, row})
+				row++
+			}
 		}
 		for i, id := range e.Boundary {
 			queue = append(queue, branch{id, b.row + 1 + i})
@@ -148,28 +153,61 @@ func (g *Diagram) attach(d *Definition, e *Element) {
 	}
 }
 
-// edges draws the flows: forward at right angles, and back below everything.
+// edges draws the flows at right angles, around the elements in between; those that lead
+// back run below everything.
 func (l *layout) edges(g *Diagram) {
 	bottom := 0.0
 	for _, b := range g.Shapes {
 		bottom = max(bottom, b.Y+b.Height)
 	}
+	bottom += 40 // below labels
 	for _, id := range l.d.Order {
-		for _, f := range l.d.Elements[id].Outgoing {
+		for i, f := range l.d.Elements[id].Outgoing {
 			from, to := g.Shapes[id], g.Shapes[l.d.Flows[f].To]
 			if l.back[f] {
-				bottom += 20
 				g.Edges[f] = []Point{from.below(), {from.center().X, bottom}, {to.center().X, bottom}, to.below()}
+				bottom += 24
 				continue
 			}
-			if l.d.Elements[id].AttachedTo != "" {
-				g.Edges[f] = []Point{from.below(), {from.center().X, to.center().Y}, {to.X, to.center().Y}}
-				continue
-			}
-			half := to.X - 20
-			g.Edges[f] = []Point{{from.X + from.Width, from.center().Y}, {half, from.center().Y}, {half, to.center().Y}, {to.X, to.center().Y}}
+			g.Edges[f] = l.forward(l.d.Elements[id], l.d.Flows[f].To, g, float64(min(10*i, 20)))
 		}
 	}
+}
+
+// forward draws a flow that leads on: along its own row, or that of its target, whichever
+// is free, or else between the rows. Flows out of one element keep a little apart.
+func (l *layout) forward(e *Element, target string, g *Diagram, apart float64) []Point {
+	from, to := g.Shapes[e.ID], g.Shapes[target]
+	end := Point{to.X, to.center().Y}
+	firstGap := float64(l.column[e.ID]*columnWidth+taskWidth) + 18 + apart
+	lastGap := float64(l.column[target]*columnWidth) - 30 + apart
+	start := Point{from.X + from.Width, from.center().Y}
+	row := l.row[e.ID]
+	if e.AttachedTo != "" {
+		row = l.row[e.AttachedTo]
+		start = from.below()
+	}
+	switch {
+	case e.AttachedTo == "" && l.free(row, l.column[e.ID], l.column[target]):
+		return []Point{start, {lastGap, start.Y}, {lastGap, end.Y}, end}
+	case e.AttachedTo == "" && l.free(l.row[target], l.column[e.ID], l.column[target]):
+		return []Point{start, {firstGap, start.Y}, {firstGap, end.Y}, end}
+	}
+	between := float64(row*rowHeight+taskHeight) + 36 + apart
+	if e.AttachedTo != "" {
+		return []Point{start, {start.X, between}, {lastGap, between}, {lastGap, end.Y}, end}
+	}
+	return []Point{start, {firstGap, start.Y}, {firstGap, between}, {lastGap, between}, {lastGap, end.Y}, end}
+}
+
+// free reports whether nothing stands in a row between two columns.
+func (l *layout) free(row, after, before int) bool {
+	for column := after + 1; column < before; column++ {
+		if l.taken[[2]int{column, row}] {
+			return false
+		}
+	}
+	return true
 }
 
 func (b Bounds) center() Point { return Point{b.X + b.Width/2, b.Y + b.Height/2} }
