@@ -307,6 +307,12 @@ func TestFileRefusals(t *testing.T) {
 	}
 }
 
+func TestUTF8Spellings(t *testing.T) {
+	for _, before := range []string{"\ufeff", `<?xml version="1.0" encoding="utf-8"?>`, "\ufeff<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", "<!-- drawn by hand -->"} {
+		mustParse(t, append([]byte(before), file(good)...))
+	}
+}
+
 func TestAllProblemsAreTold(t *testing.T) {
 	d, err := bpmn.Parse(file(strings.Repeat("<scriptTask id=\"x\"/>\n", 80)))
 	if got := problems(t, err); d != nil || len(got) != 50 {

@@ -159,7 +159,48 @@ func TestErrorsAndTimers(t *testing.T) {
 		if r.where() != tt.where || told(r.effects) != tt.told {
 			t.Errorf("%s: at %s; %s", tt.name, r.where(), told(r.effects))
 		}
+		if r.s.Ended == nil {
+			continue
+		}
+		for _, late := range []bpmn.Event{bpmn.Cancel{noon, "again"}, bpmn.TaskDone{Token: 3}, bpmn.Begin{At: noon}} {
+			if s, effects, err := r.d.Step(r.s, late); err != nil || effects != nil || !reflect.DeepEqual(s, r.s) {
+				t.Errorf("%s: %T after the end: %v, %v", tt.name, late, effects, err)
+			}
+		}
 	}
+}
+
+func TestMoves(t *testing.T) {
+	r := begin(t, forked, `{}`)
+	begun := moves(r.effects)
+	if want := "start entered, start left, fork entered by f1, fork left, a entered by f2, b entered by f3"; begun != want {
+		t.Errorf("begun: %s, want %s", begun, want)
+	}
+	r.step(bpmn.TaskDone{At: noon, Token: r.at("a")})
+	r.step(bpmn.TimerFired{noon, r.at("b"), "timer"})
+	if want := "b interrupted, timer entered, timer left, timedOut entered by f7, timedOut failed, join interrupted"; moves(r.effects) != want {
+		t.Errorf("timer: %s, want %s", moves(r.effects), want)
+	}
+	r = begin(t, forked, `{}`)
+	r.step(bpmn.TaskFailed{noon, r.at("b"), "REFUSED", "no"})
+	if want := "b failed, one entered, one left, why entered by f8"; moves(r.effects) != want {
+		t.Errorf("error: %s, want %s", moves(r.effects), want)
+	}
+}
+
+// moves tells what happened in short.
+func moves(effects []bpmn.Effect) string {
+	var all []string
+	for _, e := range effects {
+		if m, ok := e.(bpmn.Moved); ok {
+			text := m.Element.ID + " " + string(m.What)
+			if m.Flow != "" {
+				text += " by " + m.Flow
+			}
+			all = append(all, text)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func TestJoinThatNothingReaches(t *testing.T) {
@@ -206,7 +247,7 @@ func TestLoops(t *testing.T) {
 	}
 	growing := startEnd + `<parallelGateway id="fork"/><exclusiveGateway id="y"/>` + task("a") + flow("f1", "start", "y") + flow("f2", "y", "fork") + flow("f3", "fork", "y") + flow("f4", "fork", "a") + flow("f5", "a", "end")
 	r = begin(t, growing, `{}`)
-	if r.s.Ended == nil || r.s.Ended.Error != bpmn.CodeLoop {
+	if r.s.Ended == nil || r.s.Ended.Error != bpmn.CodeLoop || !strings.Contains(r.s.Ended.Message, "branches") {
 		t.Errorf("at %d tokens, %+v", len(r.s.Tokens), r.s.Ended)
 	}
 
