@@ -14,7 +14,7 @@ const (
 // layOut makes a drawing for a definition that has none. Each element stands in a column
 // after those that lead to it, by the longest way, and each branch in a row of its own.
 func layOut(d *Definition) *Diagram {
-	l := layout{d: d, column: make(map[string]int), row: make(map[string]int)}
+	l := layout{d: d, column: make(map[string]int), row: make(map[string]int), lanes: make(map[int]int)}
 	l.columns()
 	l.rows()
 	drawn := &Diagram{Shapes: make(map[string]Bounds), Edges: make(map[string][]Point)}
@@ -31,6 +31,7 @@ func layOut(d *Definition) *Diagram {
 type layout struct {
 	d           *Definition
 	column, row map[string]int
+	lanes       map[int]int     // lines that stand in the gap before a column
 	back        map[string]bool // flows that lead back
 	taken       map[[2]int]bool // columns and rows in which something stands
 }
@@ -162,42 +163,52 @@ func (l *layout) edges(g *Diagram) {
 	}
 	bottom += 40 // below labels
 	for _, id := range l.d.Order {
-		for i, f := range l.d.Elements[id].Outgoing {
+		for _, f := range l.d.Elements[id].Outgoing {
 			from, to := g.Shapes[id], g.Shapes[l.d.Flows[f].To]
 			if l.back[f] {
 				g.Edges[f] = []Point{from.below(), {from.center().X, bottom}, {to.center().X, bottom}, to.below()}
 				bottom += 24
 				continue
 			}
-			g.Edges[f] = l.forward(l.d.Elements[id], l.d.Flows[f].To, g, float64(min(10*i, 20)))
+			g.Edges[f] = l.forward(l.d.Elements[id], l.d.Flows[f].To, g)
 		}
 	}
 }
 
 // forward draws a flow that leads on: along its own row, or that of its target, whichever
-// is free, or else between the rows. Flows out of one element keep a little apart.
-func (l *layout) forward(e *Element, target string, g *Diagram, apart float64) []Point {
+// is free, or else between the rows.
+func (l *layout) forward(e *Element, target string, g *Diagram) []Point {
 	from, to := g.Shapes[e.ID], g.Shapes[target]
+	column, toColumn := l.column[e.ID], l.column[target]
 	end := Point{to.X, to.center().Y}
-	firstGap := float64(l.column[e.ID]*columnWidth+taskWidth) + 18 + apart
-	lastGap := float64(l.column[target]*columnWidth) - 30 + apart
+	if e.AttachedTo != "" {
+		start, x := from.below(), l.lane(toColumn)
+		y := float64(l.row[e.AttachedTo]*rowHeight+taskHeight) + 36
+		return []Point{start, {start.X, y}, {x, y}, {x, end.Y}, end}
+	}
 	start := Point{from.X + from.Width, from.center().Y}
-	row := l.row[e.ID]
-	if e.AttachedTo != "" {
-		row = l.row[e.AttachedTo]
-		start = from.below()
+	switch row := l.row[e.ID]; {
+	case l.free(row, column, toColumn) && start.Y == end.Y:
+		return []Point{start, end}
+	case l.free(row, column, toColumn):
+		x := l.lane(toColumn)
+		return []Point{start, {x, start.Y}, {x, end.Y}, end}
+	case l.free(l.row[target], column, toColumn):
+		x := l.lane(column + 1)
+		return []Point{start, {x, start.Y}, {x, end.Y}, end}
+	default:
+		x, y, last := l.lane(column+1), float64(row*rowHeight+taskHeight)+24, l.lane(toColumn)
+		return []Point{start, {x, start.Y}, {x, y}, {last, y}, {last, end.Y}, end}
 	}
-	switch {
-	case e.AttachedTo == "" && l.free(row, l.column[e.ID], l.column[target]):
-		return []Point{start, {lastGap, start.Y}, {lastGap, end.Y}, end}
-	case e.AttachedTo == "" && l.free(l.row[target], l.column[e.ID], l.column[target]):
-		return []Point{start, {firstGap, start.Y}, {firstGap, end.Y}, end}
-	}
-	between := float64(row*rowHeight+taskHeight) + 36 + apart
-	if e.AttachedTo != "" {
-		return []Point{start, {start.X, between}, {lastGap, between}, {lastGap, end.Y}, end}
-	}
-	return []Point{start, {firstGap, start.Y}, {firstGap, between}, {lastGap, between}, {lastGap, end.Y}, end}
+}
+
+// lane returns a place for a line that stands, in the gap before a column: the next one,
+// so that lines in one gap do not run into each other.
+func (l *layout) lane(column int) float64 {
+	n := l.lanes[column]
+	l.lanes[column]++
+	apart := [...]float64{0, 9, -9, 18, -18}
+	return float64(column*columnWidth) - 34 + apart[n%len(apart)]
 }
 
 // free reports whether nothing stands in a row between two columns.
