@@ -29,9 +29,13 @@ func Draw(d *Definition, at Picture) []byte {
 	}
 	p := &pen{d: d, g: g, at: at}
 	p.open()
-	for _, id := range d.Order {
-		for _, f := range d.Elements[id].Outgoing {
-			p.flow(d.Flows[f])
+	for _, taken := range []bool{false, true} { // those taken on top
+		for _, id := range d.Order {
+			for _, f := range d.Elements[id].Outgoing {
+				if at.Flows[f] == taken {
+					p.flow(d.Flows[f])
+				}
+			}
 		}
 	}
 	for _, id := range d.Order {
@@ -76,11 +80,14 @@ func num(f float64) string { return strconv.FormatFloat(math.Round(f*10)/10, 'f'
 func (p *pen) open() {
 	low, high := p.extent()
 	w, h := high.X-low.X+2*margin, high.Y-low.Y+2*margin
-	p.printf(`<svg xmlns="http://www.w3.org/2000/svg" class="bpmn" role="img" aria-labelledby="bpmn-title bpmn-desc" viewBox="%s %s %s %s" width="%s" height="%s">`+"\n",
-		num(low.X-margin), num(low.Y-margin), num(w), num(h), num(w), num(h))
-	p.printf("<title id=\"bpmn-title\">%s</title>\n<desc id=\"bpmn-desc\">%s</desc>\n", esc(p.title()), esc(p.description()))
+	p.printf(`<svg xmlns="http://www.w3.org/2000/svg" class="bpmn" role="img" aria-label="%s" viewBox="%s %s %s %s" width="%s" height="%s">`+"\n",
+		esc(p.title()), num(low.X-margin), num(low.Y-margin), num(w), num(h), num(w), num(h))
+	p.printf("<title>%s</title>\n<desc>%s</desc>\n", esc(p.title()), esc(p.description()))
 	p.printf("<style>\n%s</style>\n", style)
-	p.out.WriteString(`<defs><marker id="bpmn-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto"><path class="arrow" d="M0 1 10 5 0 9z"/></marker></defs>` + "\n")
+	for _, class := range []string{"arrow", "arrow taken"} {
+		p.printf(`<defs><marker id="bpmn-%s" viewBox="0 0 10 10" refX="9" refY="5" markerUnits="userSpaceOnUse" markerWidth="11" markerHeight="11" orient="auto"><path class="%s" d="M0 1 10 5 0 9z"/></marker></defs>`+"\n",
+			strings.ReplaceAll(class, " ", "-"), class)
+	}
 }
 
 // extent returns the corners of everything.
@@ -147,15 +154,15 @@ func (e *Element) called() string {
 
 func (p *pen) flow(f *Flow) {
 	points := p.g.Edges[f.ID]
-	class := "flow"
+	class, arrow := "flow", "bpmn-arrow"
 	if p.at.Flows[f.ID] {
-		class += " taken"
+		class, arrow = "flow taken", "bpmn-arrow-taken"
 	}
 	p.printf(`<g class="%s" data-flow="%s">`, class, esc(f.ID))
 	if f.Condition != nil {
 		p.printf("<title>%s</title>", esc(f.Condition.String()))
 	}
-	p.out.WriteString(`<polyline marker-end="url(#bpmn-arrow)" points="`)
+	p.printf(`<polyline marker-end="url(#%s)" points="`, arrow)
 	for i, at := range points {
 		if i > 0 {
 			p.out.WriteByte(' ')
@@ -168,10 +175,15 @@ func (p *pen) flow(f *Flow) {
 		p.slash(points)
 	}
 	if f.Name != "" {
-		at := middle(points)
-		p.lines(wrap(f.Name, 18, 2), Point{at.X, at.Y - 6}, "label")
+		p.flowName(f.Name, points)
 	}
 	p.out.WriteString("</g>\n")
+}
+
+// flowName writes a flow's name: over a line that lies, across one that stands.
+func (p *pen) flowName(name string, points []Point) {
+	at := middle(points)
+	p.lines(wrap(name, 18, 2), Point{at.X, at.Y - 5}, "label")
 }
 
 // slash marks a default flow near where it begins.

@@ -106,9 +106,18 @@ func (p *pen) event(e *Element, b Bounds) {
 
 // below writes an element's name under it, if it has one.
 func (p *pen) below(e *Element, b Bounds) {
-	if e.Name != "" {
-		p.lines(wrap(e.called(), 18, 3), Point{b.center().X, b.Y + b.Height + 14}, "label")
+	if e.Name == "" {
+		return
 	}
+	if host, ok := p.g.Shapes[e.AttachedTo]; ok { // beside it: its flow and its task are in the way
+		y := b.Y + b.Height + 2
+		if b.center().Y < host.center().Y {
+			y = b.Y + 6
+		}
+		p.lines(wrap(e.called(), 18, 3), Point{b.X + b.Width + 3, y}, "label beside")
+		return
+	}
+	p.lines(wrap(e.called(), 18, 3), Point{b.center().X, b.Y + b.Height + 14}, "label")
 }
 
 // lines writes lines of text below each other, centred.

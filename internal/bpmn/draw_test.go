@@ -3,6 +3,7 @@ package bpmn_test
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -10,37 +11,79 @@ import (
 	"bestow.dev/internal/bpmn"
 )
 
-// Every definition can be drawn, with a diagram and without, as one well-formed picture
-// that says what is where and runs nothing.
-func TestDraw(t *testing.T) {
-	hostile := strings.Replace(straight, `<startEvent id="start"/>`, `<startEvent id="start" name="&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;more&quot;"/>`, 1)
-	texts := map[string][]byte{"hostile": []byte(hostile), "forked": []byte(forked), "guarded": []byte(guarded(`<errorEventDefinition/>`))}
-	for name, text := range samples(t) {
-		texts[name] = text
+func wellFormed(t *testing.T, svg []byte) {
+	t.Helper()
+	dec := xml.NewDecoder(bytes.NewReader(svg))
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("the picture is not XML: %v\n%s", err, svg)
+		}
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "script" {
+			t.Fatalf("a script in the picture:\n%s", svg)
+		}
 	}
-	for name, text := range texts {
-		d := parse(t, string(text))
-		undrawn := *d
-		undrawn.Diagram = nil
-		for _, d := range []*bpmn.Definition{d, &undrawn} {
-			svg := bpmn.Draw(d, bpmn.Picture{})
-			for id := range d.Elements {
-				if !bytes.Contains(svg, []byte(`data-element="`+id+`"`)) {
-					t.Errorf("%s: %s is not in the picture", name, id)
-				}
-			}
-			if bytes.Contains(svg, []byte("<script")) || bytes.Contains(svg, []byte("href")) {
-				t.Errorf("%s: the picture is not only a picture", name)
-			}
-			dec := xml.NewDecoder(bytes.NewReader(svg))
-			for {
-				if _, err := dec.Token(); err == io.EOF {
-					break
-				} else if err != nil {
-					t.Errorf("%s: %v", name, err)
-					break
-				}
+}
+
+func TestDraw(t *testing.T) {
+	for _, name := range []string{"fido-provisioning.bpmn20.xml", "key-by-post.bpmn", "approval.bpmn"} {
+		d := mustParse(t, sample(t, name))
+		svg := bpmn.Draw(d, bpmn.Picture{})
+		wellFormed(t, svg)
+		for _, id := range d.Order {
+			if !bytes.Contains(svg, []byte(`data-element="`+id+`"`)) {
+				t.Errorf("%s: %s is not drawn", name, id)
 			}
 		}
+		for id := range d.Flows {
+			if !bytes.Contains(svg, []byte(`data-flow="`+id+`"`)) {
+				t.Errorf("%s: flow %s is not drawn", name, id)
+			}
+		}
+		for _, bad := range []string{"NaN", "Inf", "href", "%!"} {
+			if bytes.Contains(svg, []byte(bad)) {
+				t.Errorf("%s: %s in the picture", name, bad)
+			}
+		}
+	}
+}
+
+func TestDrawMarks(t *testing.T) {
+	d := mustParse(t, sample(t, "fido-provisioning.bpmn20.xml"))
+	var p bpmn.Picture
+	p.Show("start", bpmn.MoveEntered, "")
+	p.Show("start", bpmn.MoveLeft, "")
+	p.Show("getOptions", bpmn.MoveEntered, "toOptions")
+	p.Show("storeCredential", bpmn.MoveEntered, "toStore")
+	p.Show("storeCredential", bpmn.MoveFailed, "")
+	p.Show("openLink", bpmn.MoveEntered, "toLink")
+	p.Show("openLink", bpmn.MoveInterrupted, "")
+	svg := string(bpmn.Draw(d, p))
+	for _, want := range []string{
+		`class="element startEvent passed" data-element="start"`,
+		`class="element serviceTask standing" data-element="getOptions"`,
+		`class="element serviceTask failed" data-element="storeCredential"`,
+		`class="element userTask interrupted" data-element="openLink"`,
+		`class="flow taken" data-flow="toOptions"`,
+		`class="flow" data-flow="toConnection"`,
+		`<desc>Under way: Get creation options; failed: Store credential; interrupted: Open the link; done: Asked for.</desc>`,
+		`role="img"`,
+	} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("the picture has no %s", want)
+		}
+	}
+}
+
+func TestDrawEscapes(t *testing.T) {
+	body := strings.Replace(good, `<userTask id="ask"`, `<userTask name="&lt;script&gt;alert('&amp;&quot;')&lt;/script&gt;&#x9;x" id="ask"`, 1)
+	d := mustParse(t, file(body))
+	svg := bpmn.Draw(d, bpmn.Picture{Title: "</title><script>", Marks: map[string]bpmn.Mark{"ask": `"><script>`}})
+	wellFormed(t, svg)
+	if !bytes.Contains(svg, []byte("&lt;script&gt;")) {
+		t.Error("the name is not there")
 	}
 }

@@ -14,7 +14,7 @@ const (
 // layOut makes a drawing for a definition that has none. Each element stands in a column
 // after those that lead to it, by the longest way, and each branch in a row of its own.
 func layOut(d *Definition) *Diagram {
-	l := layout{d: d, column: make(map[string]int), row: make(map[string]int)}
+	l := layout{d: d, column: make(map[string]int), row: make(map[string]int), lanes: make(map[int]int)}
 	l.columns()
 	l.rows()
 	drawn := &Diagram{Shapes: make(map[string]Bounds), Edges: make(map[string][]Point)}
@@ -31,7 +31,9 @@ func layOut(d *Definition) *Diagram {
 type layout struct {
 	d           *Definition
 	column, row map[string]int
+	lanes       map[int]int     // lines that stand in the gap before a column
 	back        map[string]bool // flows that lead back
+	taken       map[[2]int]bool // columns and rows in which something stands
 }
 
 // columns gives each element the length of the longest way to it. Elements are taken in
@@ -94,7 +96,7 @@ func (l *layout) walk() (left []string, back map[string]bool) {
 // rows gives the first branch of an element its own row, and the others the nearest row
 // below that is free from there on.
 func (l *layout) rows() {
-	taken := make(map[[2]int]bool)
+	l.taken = make(map[[2]int]bool)
 	placed := make(map[string]bool)
 	type branch struct {
 		id  string
@@ -110,14 +112,18 @@ func (l *layout) rows() {
 		e := l.d.Elements[b.id]
 		placed[b.id] = true
 		if e.AttachedTo == "" {
-			for taken[[2]int{l.column[b.id], b.row}] {
+			for l.taken[[2]int{l.column[b.id], b.row}] {
 				b.row++
 			}
-			taken[[2]int{l.column[b.id], b.row}] = true
+			l.taken[[2]int{l.column[b.id], b.row}] = true
 		}
 		l.row[b.id] = b.row
-		for i, f := range e.Outgoing {
-			queue = append(queue, branch{l.d.Flows[f].To, b.row + i})
+		row := b.row
+		for _, f := range e.Outgoing {
+			if !l.back[f] {
+				queue = append(queue, branch{l.d.Flows[f].To, row})
+				row++
+			}
 		}
 		for i, id := range e.Boundary {
 			queue = append(queue, branch{id, b.row + 1 + i})
@@ -148,28 +154,71 @@ func (g *Diagram) attach(d *Definition, e *Element) {
 	}
 }
 
-// edges draws the flows: forward at right angles, and back below everything.
+// edges draws the flows at right angles, around the elements in between; those that lead
+// back run below everything.
 func (l *layout) edges(g *Diagram) {
 	bottom := 0.0
 	for _, b := range g.Shapes {
 		bottom = max(bottom, b.Y+b.Height)
 	}
+	bottom += 40 // below labels
 	for _, id := range l.d.Order {
 		for _, f := range l.d.Elements[id].Outgoing {
 			from, to := g.Shapes[id], g.Shapes[l.d.Flows[f].To]
 			if l.back[f] {
-				bottom += 20
 				g.Edges[f] = []Point{from.below(), {from.center().X, bottom}, {to.center().X, bottom}, to.below()}
+				bottom += 24
 				continue
 			}
-			if l.d.Elements[id].AttachedTo != "" {
-				g.Edges[f] = []Point{from.below(), {from.center().X, to.center().Y}, {to.X, to.center().Y}}
-				continue
-			}
-			half := to.X - 20
-			g.Edges[f] = []Point{{from.X + from.Width, from.center().Y}, {half, from.center().Y}, {half, to.center().Y}, {to.X, to.center().Y}}
+			g.Edges[f] = l.forward(l.d.Elements[id], l.d.Flows[f].To, g)
 		}
 	}
+}
+
+// forward draws a flow that leads on: along its own row, or that of its target, whichever
+// is free, or else between the rows.
+func (l *layout) forward(e *Element, target string, g *Diagram) []Point {
+	from, to := g.Shapes[e.ID], g.Shapes[target]
+	column, toColumn := l.column[e.ID], l.column[target]
+	end := Point{to.X, to.center().Y}
+	if e.AttachedTo != "" {
+		start, x := from.below(), l.lane(toColumn)
+		y := float64(l.row[e.AttachedTo]*rowHeight+taskHeight) + 36
+		return []Point{start, {start.X, y}, {x, y}, {x, end.Y}, end}
+	}
+	start := Point{from.X + from.Width, from.center().Y}
+	switch row := l.row[e.ID]; {
+	case l.free(row, column, toColumn) && start.Y == end.Y:
+		return []Point{start, end}
+	case l.free(row, column, toColumn):
+		x := l.lane(toColumn)
+		return []Point{start, {x, start.Y}, {x, end.Y}, end}
+	case l.free(l.row[target], column, toColumn):
+		x := l.lane(column + 1)
+		return []Point{start, {x, start.Y}, {x, end.Y}, end}
+	default:
+		x, y, last := l.lane(column+1), float64(row*rowHeight+taskHeight)+24, l.lane(toColumn)
+		return []Point{start, {x, start.Y}, {x, y}, {last, y}, {last, end.Y}, end}
+	}
+}
+
+// lane returns a place for a line that stands, in the gap before a column: the next one,
+// so that lines in one gap do not run into each other.
+func (l *layout) lane(column int) float64 {
+	n := l.lanes[column]
+	l.lanes[column]++
+	apart := [...]float64{0, 9, -9, 18, -18}
+	return float64(column*columnWidth) - 34 + apart[n%len(apart)]
+}
+
+// free reports whether nothing stands in a row between two columns.
+func (l *layout) free(row, after, before int) bool {
+	for column := after + 1; column < before; column++ {
+		if l.taken[[2]int{column, row}] {
+			return false
+		}
+	}
+	return true
 }
 
 func (b Bounds) center() Point { return Point{b.X + b.Width/2, b.Y + b.Height/2} }

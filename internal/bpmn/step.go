@@ -233,7 +233,7 @@ func (r *run) raise(token int64, e *Element, code, message string) {
 	var catch *Element
 	for _, id := range e.Boundary {
 		b := r.d.Elements[id]
-		if b.Kind == BoundaryError && (b.ErrorCode == code || b.ErrorCode == "" && catch == nil) {
+		if b.Kind == BoundaryError && (b.ErrorCode == code || b.ErrorCode == "") {
 			catch = b
 			if b.ErrorCode == code {
 				break

@@ -31,8 +31,7 @@ var rooms = map[string][]string{
 	"ctap/softkey":        {"ctap"}, // own encoders on purpose: verifier and forger must not share a bug
 	"internal/plugout":    {"cose", "internal/strictjson", "internal/strictcbor"},
 	"internal/verify":     {"cose", "webauthn", "internal/strictjson"}, // recorded cases, judged by the server's own functions
-
-	"internal/bpmn": {"internal/strictjson"}, // processes, read and stepped through
+	"internal/bpmn":       {},                                          // processes as pure functions
 
 	// First floor: the domain.
 	"internal/policy": {"cose", "webauthn", "metadata", "internal/strictjson", "internal/fault"}, // pure: documents and evidence in, decisions out
