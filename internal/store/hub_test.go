@@ -158,6 +158,25 @@ func TestWakeAcrossNodes(t *testing.T) {
 	soon(t, last, "one of many keys")
 }
 
+// Two schemas of one database are two deployments: neither hears the other.
+func TestWakeStaysInItsSchema(t *testing.T) {
+	one, two := openNode(t, pgtest.URL(t)), openNode(t, pgtest.URL(t))
+	channels := make(map[string]bool)
+	for _, db := range []*DB{one, two} {
+		if err := db.read(t.Context(), func(ctx context.Context, q tx) error {
+			var name string
+			err := q.QueryRow(ctx, "SELECT "+channelText).Scan(&name)
+			channels[name] = true
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(channels) != 2 {
+		t.Errorf("two schemas share the channel %v", channels)
+	}
+}
+
 func TestWakeAfterLostConnection(t *testing.T) {
 	url := pgtest.URL(t)
 	one, two := openNode(t, url), openNode(t, url)
@@ -168,7 +187,7 @@ func TestWakeAfterLostConnection(t *testing.T) {
 	pending(woken)
 	if err := one.write(t.Context(), func(ctx context.Context, q tx) error {
 		_, err := q.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-			WHERE query = $1 AND application_name = 'bestow' AND pid <> pg_backend_pid()`, "LISTEN "+channel)
+			WHERE query = 'LISTEN ' || `+channelText+` AND application_name = 'bestow' AND pid <> pg_backend_pid()`)
 		return err
 	}); err != nil {
 		t.Fatal(err)

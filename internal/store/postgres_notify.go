@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	channel       = "bestow_wake"
+	channelText   = `'bestow_wake_' || current_schema()::regnamespace::oid::text`
 	notifyEvery   = 10 * time.Millisecond
 	notifyBytes   = 7900            // PostgreSQL's limit is 8000
 	notifyTimeout = 5 * time.Second // for one NOTIFY
@@ -25,7 +25,9 @@ const (
 //
 // The keys of some ten milliseconds go out as one NOTIFY, outside any other
 // transaction: PostgreSQL serialises the commits of transactions that notify, so
-// one NOTIFY per command would slow all commands down.
+// one NOTIFY per command would slow all commands down. The channel is the schema's
+// (channelText, in SQL), since those of another one in the same database have nothing
+// to tell.
 type carrier struct {
 	node   string // so that a node does not wake itself a second time
 	config *pgx.ConnConfig
@@ -90,7 +92,7 @@ func (c *carrier) notify(ctx context.Context) {
 func (c *carrier) notifyOne(ctx context.Context, payload string) {
 	ctx, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
-	if _, err := c.pool.ExecContext(ctx, "SELECT pg_notify($1, $2)", channel, payload); err != nil && ctx.Err() == nil {
+	if _, err := c.pool.ExecContext(ctx, "SELECT pg_notify("+channelText+", $1)", payload); err != nil && ctx.Err() == nil {
 		c.log.Warn("wake-up of the other nodes was lost", "error", err)
 	}
 }
@@ -143,6 +145,10 @@ func (c *carrier) listenOnce(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	var channel string
+	if err := conn.QueryRow(ctx, "SELECT "+channelText).Scan(&channel); err != nil {
+		return err
+	}
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return err
 	}

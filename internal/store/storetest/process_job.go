@@ -417,42 +417,20 @@ func testEraseSubject(t *testing.T, db *store.DB) {
 
 func testProcessWakes(t *testing.T, db *store.DB) {
 	b := newBureau(t, db)
-	woken := func(key string, do func()) bool {
-		t.Helper()
-		c, cancel := db.Hub().Wait(key)
-		defer cancel()
-		do()
-		select {
-		case <-c:
-			return true
-		default:
-			return false
-		}
-	}
-	if !woken(process.WakeJobs, func() {
+	wakes(t, db, process.WakeJobs, "a job", func() {
 		b.begin(newRun("r1"), func(c *process.Change) { c.Jobs = []process.Job{newJob("j1", "r1", process.WorkJob)} })
-	}) {
-		t.Error("a job did not wake")
-	}
-	if woken(process.WakeJobs, func() {
+	})
+	wakesNot(t, db, process.WakeJobs, "a job that is claimed already", func() {
 		b.begin(newRun("r2"), func(c *process.Change) {
 			mine := newJob("j2", "r2", process.WorkJob)
 			mine.Claim, mine.ClaimedBy, mine.Due = 1, "me", noon.Add(time.Minute)
 			c.Jobs = []process.Job{mine}
 		})
-	}) {
-		t.Error("a job that is claimed already did")
-	}
-	if !woken(process.WakeRun+"r1", func() { check(t, b.step("r1", func(*process.Change) {})) }) {
-		t.Error("a step did not wake who waits for the run")
-	}
-	if woken(process.WakeRun+"r1", func() { b.step("r1", func(c *process.Change) { c.Run.Revision-- }) }) {
-		t.Error("a step that was not taken did")
-	}
+	})
+	wakes(t, db, process.WakeRun+"r1", "a step", func() { check(t, b.step("r1", func(*process.Change) {})) })
+	wakesNot(t, db, process.WakeRun+"r1", "a step that was not taken", func() { b.step("r1", func(c *process.Change) { c.Run.Revision-- }) })
 	check(t, b.putOff(b.claim(noon)["j1"], func(p *process.Postponement) {
 		p.Wait, p.State, p.Due = &process.Wait{Key: "k"}, process.JobWaiting, process.Never
 	}))
-	if !woken(process.WakeJobs, func() { b.News(t.Context(), "acme", "k", noon) }) {
-		t.Error("news did not wake")
-	}
+	wakes(t, db, process.WakeJobs, "news", func() { b.News(t.Context(), "acme", "k", noon) })
 }

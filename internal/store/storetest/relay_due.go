@@ -194,30 +194,10 @@ func testPurgeRelay(t *testing.T, db *store.DB) {
 
 func testRelayWakes(t *testing.T, db *store.DB) {
 	d := newDesk(t, db)
-	woken := func(key string, do func()) bool {
-		t.Helper()
-		c, cancel := db.Hub().Wait(key)
-		defer cancel()
-		do()
-		select {
-		case <-c:
-			return true
-		default:
-			return false
-		}
-	}
 	box, callbacks := relay.WakeBox+"b1", relay.WakeCallbacks
 	d.add(into(sent("one"), newBox("b1", relay.SessionBox)))
-	if !woken(box, func() { d.add(behind(sent("two"), boxTarget("b1"))) }) {
-		t.Error("a message did not wake the box")
-	}
-	if !woken(callbacks, func() { d.finish(ending(2, plugout.StatusTimeout, noon)) }) {
-		t.Error("an end did not wake for its callback")
-	}
-	if woken(callbacks, func() { d.finish(ending(2, plugout.StatusTimeout, noon)) }) {
-		t.Error("an end that was not won did")
-	}
-	if !woken(box, func() { d.Close(t.Context(), shut("b1", plugout.StatusSessionEnded, noon)) }) {
-		t.Error("closing did not wake the box")
-	}
+	wakes(t, db, box, "a message", func() { d.add(behind(sent("two"), boxTarget("b1"))) })
+	wakes(t, db, callbacks, "an end with a callback", func() { d.finish(ending(2, plugout.StatusTimeout, noon)) })
+	wakesNot(t, db, callbacks, "an end that was not won", func() { d.finish(ending(2, plugout.StatusTimeout, noon)) })
+	wakes(t, db, box, "closing", func() { d.Close(t.Context(), shut("b1", plugout.StatusSessionEnded, noon)) })
 }
