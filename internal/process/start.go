@@ -16,7 +16,10 @@ import (
 type Start struct {
 	Definition string // the process's id; its newest version is taken
 	Subject    string // user id of whom it is for; empty for nobody
-	Variables  map[string]json.RawMessage
+	// SubjectName is their login name instead, for who has process.run and does not know
+	// the id. It counts only where Subject is empty.
+	SubjectName string
+	Variables   map[string]json.RawMessage
 
 	// Key is what the caller calls this start: to start twice with one key is to start
 	// once. Empty: each call starts a run.
@@ -45,6 +48,9 @@ func (s *Service) Start(ctx context.Context, by tenant.Authority, in Start) (*Ru
 		}
 		return nil, err
 	}
+	if in.Subject, err = s.subject(ctx, by, &in); err != nil {
+		return nil, err
+	}
 	if err := s.mayStart(ctx, by, v, in.Subject); err != nil {
 		return nil, err
 	}
@@ -64,6 +70,21 @@ func (s *Service) Start(ctx context.Context, by tenant.Authority, in Start) (*Ru
 		return nil, err
 	}
 	return s.settled(ctx, run)
+}
+
+// subject returns the id of whom a start is for; empty for nobody.
+func (s *Service) subject(ctx context.Context, by tenant.Authority, in *Start) (string, error) {
+	if in.Subject != "" || in.SubjectName == "" {
+		return in.Subject, nil
+	}
+	if err := by.Require(tenant.ScopeProcessRun, ""); err != nil {
+		return "", err
+	}
+	p, ok, err := s.people.PersonByName(ctx, by.Tenant, in.SubjectName)
+	if err == nil && !ok {
+		err = ErrSubject
+	}
+	return p.ID, err
 }
 
 func (s *Service) checkStart(ctx context.Context, by tenant.Authority, v *Version, in *Start) error {
