@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,10 +219,4 @@ func (w *world) pages(client, path, name string, size string) []string {
 		}
 		cursor = "&cursor=" + next
 	}
-}
-
-func sorted(list []string) []string {
-	list = slices.Clone(list)
-	slices.Sort(list)
-	return list
 }

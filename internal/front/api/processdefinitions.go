@@ -101,6 +101,8 @@ func (f *front) processDefinitions() {
 			"What is wrong with it is in the refusal's problems, by line.",
 		MaxBodyBytes: maxDefinitionBytes,
 	}, f.deployDefinition)
+	// The library would say that XML is any bytes.
+	f.api.OpenAPI().Paths["/process-definitions"].Post.RequestBody.Content[mediaXML].Schema = &huma.Schema{Type: huma.TypeString}
 	handle(f, huma.Operation{
 		OperationID: "get-process-definition", Method: http.MethodGet, Path: "/process-definitions/{key}", Tags: inProcesses,
 		Summary: "One process, in its newest version or an older one", Security: read,
