@@ -73,7 +73,8 @@ var rooms = map[string][]string{
 	"internal/page": {}, // what the pages of all doors share
 	"internal/front/...": {
 		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/policy", "internal/fault", "internal/audit",
-		"internal/tenant", "internal/credential", "internal/relay", "internal/web", "internal/page",
+		"internal/tenant", "internal/credential", "internal/relay", "internal/bpmn", "internal/process", "internal/provision",
+		"internal/web", "internal/page",
 	},
 	"internal/console": {
 		"webauthn", "internal/policy", "internal/fault", "internal/audit", "internal/tenant", "internal/credential", "internal/web", "internal/page",
