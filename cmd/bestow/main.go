@@ -48,7 +48,7 @@ type program struct {
 	Relay      relayCmd           `cmd:"" help:"Try out a message relay: send, poll, listen."`
 	Audit      auditCmd           `cmd:"" help:"The audit trail: list, export, verify."`
 	Verify     verifyCmd          `cmd:"" help:"Judge recorded WebAuthn ceremonies: would they be accepted, and if not, why."`
-	Process    processCmd         `cmd:"" help:"Identity processes: deploy, start, list, show, mend."`
+	Process    processCmd         `cmd:"" help:"Identity processes: deploy, start, list, show, mend, draw, tasks."`
 	Connection connectionCmd      `cmd:"" help:"Relying parties that processes reach: list, show, put, delete, test."`
 	Messaging  messagingServerCmd `cmd:"" name:"messaging-server" help:"Relays that processes reach: list, show, put, delete, test."`
 	Metadata   metadataCmd        `cmd:"" help:"Metadata of authenticator models: status, fetch, list, show, check."`

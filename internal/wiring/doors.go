@@ -74,6 +74,9 @@ func (s *Server) mountDigitalAccess(mux *http.ServeMux, c *config.DigitalAccess)
 // EnrolURL is the page that enrolment links lead to.
 func (a *App) EnrolURL() string { return a.url + "/enrol" }
 
+// TaskURL is the page that links to a person's task lead to.
+func (a *App) TaskURL() string { return a.url + "/task" }
+
 // relyingPartyHere is the first relying party, of the tenant or of all if the name is
 // empty, that pages on the public URL may use: the one that visitors without a link
 // sign in to. Zero if there is none.
