@@ -107,6 +107,20 @@ func TestProcessTaskLink(t *testing.T) {
 	s.want(exitRefused, "(process.user_task_unknown)", "process", "task-link", "4QGFJ2YV7KX3M5T6ZB8WAHCRDN")
 }
 
+// What a person is handed of what is kept about them has the runs that are for them.
+func TestUserExportHasRuns(t *testing.T) {
+	s := newShell(t)
+	run, _ := s.asks()
+	s.want(exitDone, "running", "process", "start", "ask")
+	var record struct{ Runs []runDocument }
+	s.read(&record, "user", "export", "alice")
+	if len(record.Runs) != 1 || record.Runs[0].ID != run || record.Runs[0].Status != "running" {
+		t.Errorf("runs: %+v", record.Runs)
+	}
+	s.user("bob")
+	s.want(exitDone, `"runs": []`, "user", "export", "bob")
+}
+
 // Nobody gets themselves a link by way of the command line.
 func TestProcessTaskLinkForOneself(t *testing.T) {
 	s := newShell(t)

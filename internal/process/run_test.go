@@ -469,3 +469,30 @@ func TestPurge(t *testing.T) {
 	wantCode(t, err, process.ErrRunUnknown)
 	w.want(w.get(running.ID), process.Running)
 }
+
+// TestRunsAbout: a person's record has the runs that are for them, of their tenant.
+func TestRunsAbout(t *testing.T) {
+	w := newWorld(t, storetest.SQLite)
+	w.deploy(inLine("p", service("a", "desk")))
+	first := w.start("p", "n", 1)
+	w.clock.move(time.Second)
+	second := w.start("p", "n", 2)
+	w.want(w.settle(first.ID), process.Completed)
+	_, err := w.Start(t.Context(), enroller(), process.Start{Definition: "p"}) // for nobody
+	check(t, err)
+	about := func(tenantName, user string) []process.Run {
+		t.Helper()
+		runs, err := w.RunsAbout(t.Context(), tenantName, user)
+		check(t, err)
+		return runs
+	}
+	runs := about("acme", "id-of-alice")
+	if len(runs) != 2 || runs[0].ID != second.ID || runs[1].ID != first.ID || string(runs[1].State.Variables["n"]) != "1" || runs[1].Ended.IsZero() {
+		t.Errorf("runs about alice: %+v", runs)
+	}
+	for _, other := range [][2]string{{"other", "id-of-alice"}, {"acme", "id-of-bob"}, {"acme", ""}} {
+		if runs := about(other[0], other[1]); len(runs) != 0 {
+			t.Errorf("runs about %q: %+v", other, runs)
+		}
+	}
+}
