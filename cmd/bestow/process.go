@@ -26,6 +26,10 @@ type processCmd struct {
 	Retry       processRetryCmd       `cmd:"" help:"Try a task again that has failed too often."`
 	Skip        processSkipCmd        `cmd:"" help:"Go on as if a task that has failed too often were done."`
 	Cancel      processCancelCmd      `cmd:"" help:"End a run, whatever it is at."`
+	Draw        processDrawCmd        `cmd:"" help:"Draw a process, or where a run of it stands, as SVG."`
+	Tasks       processTasksCmd       `cmd:"" help:"List what runs ask of people."`
+	TaskLink    processTaskLinkCmd    `cmd:"" help:"Print a one-time link for the person whom a task is for."`
+	Complete    processCompleteCmd    `cmd:"" help:"Do a task that operators of a role may do."`
 }
 
 // maxDefinitionBytes bounds a file that is read as a definition.
@@ -178,7 +182,7 @@ type processStartCmd struct {
 	scope
 	Key  string            `arg:"" help:"The process's id."`
 	User string            `help:"Login name of whom it is for." placeholder:"NAME"`
-	Var  map[string]string `help:"Variables, as name=value. A value that is JSON counts as that, any other as text." placeholder:"NAME=VALUE"`
+	Var  map[string]string `help:"Variables, as name=value. A value that is JSON counts as that, any other as text." placeholder:"NAME=VALUE" mapsep:"none"`
 	Once string            `help:"What you call this start: to start twice by one name is to start once." placeholder:"TEXT"`
 }
 

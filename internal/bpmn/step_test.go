@@ -140,7 +140,9 @@ func TestForkAndJoin(t *testing.T) {
 
 func TestErrorsAndTimers(t *testing.T) {
 	failed := func(code string) func(*runner) bpmn.Event {
-		return func(r *runner) bpmn.Event { return bpmn.TaskFailed{At: noon, Token: r.at("b"), Code: code, Message: "no"} }
+		return func(r *runner) bpmn.Event {
+			return bpmn.TaskFailed{At: noon, Token: r.at("b"), Code: code, Message: "no"}
+		}
 	}
 	tests := []struct {
 		name        string
@@ -150,7 +152,9 @@ func TestErrorsAndTimers(t *testing.T) {
 		{"the error that is named", failed("REFUSED"), "a why", "ask why"},
 		{"any other error", failed("OTHER"), "a anyWhy", "ask anyWhy"},
 		{"timer", func(r *runner) bpmn.Event { return bpmn.TimerFired{noon, r.at("b"), "timer"} }, "ended timedOut LATE", "withdraw b, withdraw a, finish"},
-		{"nothing catches it", func(r *runner) bpmn.Event { return bpmn.TaskFailed{At: noon, Token: r.at("a"), Code: "REFUSED", Message: "no"} }, "ended a REFUSED", "withdraw b, finish"},
+		{"nothing catches it", func(r *runner) bpmn.Event {
+			return bpmn.TaskFailed{At: noon, Token: r.at("a"), Code: "REFUSED", Message: "no"}
+		}, "ended a REFUSED", "withdraw b, finish"},
 		{"cancelled", func(*runner) bpmn.Event { return bpmn.Cancel{noon, "enough"} }, "ended", "withdraw a, withdraw b, finish"},
 	}
 	for _, tt := range tests {

@@ -52,6 +52,8 @@ type Deployed struct {
 // mustBeAsync are the tasks that wait for somebody who needs what comes after them.
 var mustBeAsync = map[string]string{
 	"hermodFidoCreateCredentialTask": "the form with the link is only shown once this task has returned, and this task ends only after somebody has followed the link",
+	"hermodFidoGetInfoTask":          "the form with the link is only shown once this task has returned, and this task ends only after somebody has followed the link",
+	"bestowAwaitEnrolmentTask":       "the form with the invitation is only shown once this task has returned, and this task ends only after somebody has followed the invitation",
 }
 
 // Deploy checks a definition and makes it the newest version of its process. Runs that

@@ -96,7 +96,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	}
 	if a.Credentials, err = credential.New(credential.Config{
 		Store: a.DB, Directory: a.Directory, Trail: a.DB, Vendors: a.Trust, Models: models{a.Metadata},
-		Log: o.Log, Notify: a.notify,
+		Log: o.Log, Notify: a.notify, Runs: a.runsAbout,
 	}); err != nil {
 		return nil, err
 	}

@@ -46,13 +46,16 @@ func TestUsers(t *testing.T) {
 
 	w.enrolled("alice", newDesk(t))
 	export := w.must(http.StatusOK, "idm", "GET", alice+"/export", nil).object(t)
-	for name, want := range map[string]int{"credentials": 1, "ceremonies": 1, "invitations": 0, "sessions": 0} {
+	for name, want := range map[string]int{"credentials": 1, "ceremonies": 1, "invitations": 0, "sessions": 0, "runs": 1} {
 		if got := export[name].([]any); len(got) != want {
 			t.Errorf("export: %d %s, want %d", len(got), name, want)
 		}
 	}
 	if c := export["credentials"].([]any)[0].(map[string]any); c["evidence"] == nil || c["credentialId"] == "" {
 		t.Errorf("exported credential: %v", c)
+	}
+	if r := export["runs"].([]any)[0].(map[string]any); r["process"] != "enrolKey" || r["starter"] != "client:idm" || r["ended"] != nil || r["variables"].(map[string]any)["count"] != 7.0 {
+		t.Errorf("exported run: %v", r)
 	}
 	if len(export["events"].([]any)) < 5 || export["user"].(map[string]any)["name"] != "Alice" {
 		t.Errorf("export: %v", export)

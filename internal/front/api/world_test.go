@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/api"
 	"bestow.dev/internal/process"
@@ -100,7 +101,7 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.dir, err = tenant.New(t.Context(), w.db, file(), w.clock)
 	check(t, err)
-	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.heldClock})
+	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.heldClock, Runs: oneRun})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
 	settings := w.openProcesses()
@@ -112,6 +113,14 @@ func newWorld(t testing.TB) *world {
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// oneRun is the run of a process that everybody has.
+func oneRun(context.Context, string, credential.UserID) ([]credential.PersonRun, error) {
+	return []credential.PersonRun{{
+		ID: "run-1", Process: "enrolKey", Version: 2, Status: "running", Starter: audit.Actor{Kind: audit.Client, ID: "idm"},
+		Variables: map[string]json.RawMessage{"count": json.RawMessage("7")},
+	}}, nil
 }
 
 func check(t testing.TB, err error) {
