@@ -49,6 +49,7 @@ type program struct {
 	Audit      auditCmd      `cmd:"" help:"The audit trail: list, export, verify."`
 	Verify     verifyCmd     `cmd:"" help:"Judge recorded WebAuthn ceremonies: would they be accepted, and if not, why."`
 	Process    processCmd    `cmd:"" help:"Identity processes: deploy, start, list, show, mend."`
+	Webhook    webhookCmd    `cmd:"" help:"Tell systems of yours what happens: add, test, deliveries, redeliver."`
 	Metadata   metadataCmd   `cmd:"" help:"Metadata of authenticator models: status, fetch, list, show, check."`
 	Ceremony   ceremonyCmd   `cmd:"" help:"For tests: open a recorded ceremony again, on test data."`
 	Backup     backupCmd     `cmd:"" help:"Write a backup while the server runs."`

@@ -135,7 +135,9 @@ func (w webhookStore) DeleteEndpoint(ctx context.Context, tenant, name string, e
 }
 
 // AnySealed implements [webhook.Store].
-func (w webhookStore) AnySealed(ctx context.Context) (bool, error) { return w.db.Provision().AnySealed(ctx) }
+func (w webhookStore) AnySealed(ctx context.Context) (bool, error) {
+	return w.db.Provision().AnySealed(ctx)
+}
 
 // wake tells the nodes that there may be something to deliver, after COMMIT.
 func (w webhookStore) wake(ctx context.Context) {

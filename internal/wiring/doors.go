@@ -35,7 +35,7 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 		return err
 	}
 	ours, err := api.New(api.Config{
-		Credentials: s.Credentials, Directory: s.Directory, Trail: s.DB, InvitationURL: s.EnrolURL() + "#",
+		Credentials: s.Credentials, Directory: s.Directory, Trail: s.DB, Webhooks: s.Webhooks, InvitationURL: s.EnrolURL() + "#",
 	})
 	if err != nil {
 		return err

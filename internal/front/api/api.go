@@ -1,5 +1,5 @@
 // Package api is our own door: users, invitations, credentials and both ceremonies,
-// relying parties, API clients and the audit trail, under /api/v1.
+// relying parties, API clients, webhooks and the audit trail, under /api/v1.
 //
 // It is what the other doors stand beside: their vendors' shapes add no ability that
 // is not here. The document that describes it, OpenAPI 3.1, is made from the code and
@@ -33,16 +33,19 @@ import (
 	"bestow.dev/internal/strictjson"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
+	"bestow.dev/internal/webhook"
 )
 
 // Prefix is where the door's paths begin.
 const Prefix = "/api/v1"
 
-// Config is what the door is made of. Credentials, Directory and Trail are required.
+// Config is what the door is made of. Credentials, Directory, Trail and Webhooks are
+// required.
 type Config struct {
 	Credentials *credential.Service
 	Directory   *tenant.Directory
 	Trail       audit.Store
+	Webhooks    *webhook.Service
 
 	// InvitationURL is the address of the enrolment page up to where the secret of an
 	// invitation goes, such as "https://id.example.com/enrol#". Empty: invitations are
@@ -67,7 +70,7 @@ type front struct {
 // New returns the door. Its paths begin with [Prefix]; it answers 404 to all others.
 // It returns an error if c lacks what is required.
 func New(c Config) (http.Handler, error) {
-	if c.Credentials == nil || c.Directory == nil || c.Trail == nil {
+	if c.Credentials == nil || c.Directory == nil || c.Trail == nil || c.Webhooks == nil {
 		return nil, errors.New("api: the door needs its services")
 	}
 	if c.Now == nil {
@@ -92,6 +95,7 @@ func New(c Config) (http.Handler, error) {
 	f.authentications()
 	f.relyingParties()
 	f.clients()
+	f.webhooks()
 	f.auditEvents()
 	f.accessTokens(mux)
 	if err := f.describe(mux); err != nil {

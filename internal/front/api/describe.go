@@ -26,6 +26,7 @@ var (
 		{Name: "credentials", Description: "What was registered"},
 		{Name: "policies", Description: "Which authenticators are welcome"},
 		{Name: "settings", Description: "Relying parties and API clients"},
+		{Name: "webhooks", Description: "Telling systems of yours what happens"},
 		{Name: "audit", Description: "The audit trail"},
 		{Name: "access", Description: "Access tokens"},
 	}
@@ -34,6 +35,7 @@ var (
 	inCredentials = []string{"credentials"}
 	inPolicies    = []string{"policies"}
 	inSettings    = []string{"settings"}
+	inWebhooks    = []string{"webhooks"}
 	inAudit       = []string{"audit"}
 	inAccess      = []string{"access"}
 )

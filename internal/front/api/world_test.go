@@ -16,10 +16,12 @@ import (
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/api"
+	"bestow.dev/internal/seal"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
+	"bestow.dev/internal/webhook"
 )
 
 const (
@@ -36,6 +38,9 @@ type world struct {
 	dir    *tenant.Directory
 	svc    *credential.Service
 	server *httptest.Server
+
+	hooks    *webhook.Service
+	receiver receiver
 
 	mu  sync.Mutex
 	now time.Time
@@ -98,8 +103,12 @@ func newWorld(t testing.TB) *world {
 	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.heldClock})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
+	w.hooks, err = webhook.New(webhook.Config{
+		Store: w.db.Webhooks(), Sealer: keyring{seal.NewKey()}, Sender: &w.receiver, Wakeups: w.db.Hub(), Now: w.clock,
+	})
+	check(t, err)
 	door, err := api.New(api.Config{
-		Credentials: w.svc, Directory: w.dir, Trail: w.db, InvitationURL: "https://id.example.com/enrol#", Now: w.clock,
+		Credentials: w.svc, Directory: w.dir, Trail: w.db, Webhooks: w.hooks, InvitationURL: "https://id.example.com/enrol#", Now: w.clock,
 	})
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
