@@ -51,6 +51,7 @@ type program struct {
 	Process    processCmd         `cmd:"" help:"Identity processes: deploy, start, list, show, mend, draw, tasks."`
 	Connection connectionCmd      `cmd:"" help:"Relying parties that processes reach: list, show, put, delete, test."`
 	Messaging  messagingServerCmd `cmd:"" name:"messaging-server" help:"Relays that processes reach: list, show, put, delete, test."`
+	Webhook    webhookCmd         `cmd:"" help:"Tell systems of yours what happens: add, test, deliveries, redeliver."`
 	Metadata   metadataCmd        `cmd:"" help:"Metadata of authenticator models: status, fetch, list, show, check."`
 	Ceremony   ceremonyCmd        `cmd:"" help:"For tests: open a recorded ceremony again, on test data."`
 	Backup     backupCmd          `cmd:"" help:"Write a backup while the server runs."`

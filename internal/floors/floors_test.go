@@ -58,14 +58,16 @@ var rooms = map[string][]string{
 		"internal/strictjson", "internal/tenant", "internal/fault", "internal/audit",
 	},
 
+	"internal/webhook": {"internal/process", "internal/tenant", "internal/fault", "internal/audit"}, // hears of processes
+
 	// Side wing.
 	"internal/store": {
 		"cose", "webauthn", "internal/plugout", "internal/policy", "internal/audit", "internal/tenant", "internal/credential",
-		"internal/relay", "internal/mds", "internal/process", "internal/provision", "internal/fault",
+		"internal/relay", "internal/mds", "internal/process", "internal/provision", "internal/webhook", "internal/fault",
 	},
 	"internal/store/...": {"anything"}, // the contract of the store and its tests
 	"internal/outbound": {
-		"internal/relay", "internal/mds", "internal/credential", "internal/provision", "internal/strictjson", "internal/tenant", "internal/fault",
+		"internal/relay", "internal/mds", "internal/credential", "internal/provision", "internal/webhook", "internal/strictjson", "internal/tenant", "internal/fault",
 	},
 
 	// Second floor: doors.
@@ -74,7 +76,7 @@ var rooms = map[string][]string{
 	"internal/front/...": {
 		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/policy", "internal/fault", "internal/audit",
 		"internal/tenant", "internal/credential", "internal/relay", "internal/bpmn", "internal/process", "internal/provision",
-		"internal/web", "internal/page",
+		"internal/webhook", "internal/web", "internal/page",
 	},
 	"internal/console": {
 		"webauthn", "internal/policy", "internal/fault", "internal/audit", "internal/tenant", "internal/credential", "internal/web", "internal/page",

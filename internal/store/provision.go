@@ -114,7 +114,7 @@ func (p provisionStore) remove(ctx context.Context, text, tenant, name string, u
 func (p provisionStore) AnySealed(ctx context.Context) (yes bool, err error) {
 	err = p.db.read(ctx, func(ctx context.Context, q tx) error {
 		const count = `SELECT (SELECT count(*) FROM connection WHERE sealed IS NOT NULL)
-			+ (SELECT count(*) FROM messaging_server WHERE sealed IS NOT NULL)`
+			+ (SELECT count(*) FROM messaging_server WHERE sealed IS NOT NULL) + (SELECT count(*) FROM webhook_endpoint)`
 		var n int64
 		err := q.QueryRow(ctx, count).Scan(&n)
 		yes = n > 0

@@ -244,5 +244,8 @@ func (u *unit) finish(ctx context.Context) error {
 	if len(u.events) == 0 {
 		return nil
 	}
+	if err := (webhookStore{u.db}).tellOfAudit(ctx, u.tx, u.events); err != nil {
+		return fmt.Errorf("tell webhooks: %w", err)
+	}
 	return writeAudit(ctx, u.tx, u.events)
 }

@@ -29,6 +29,7 @@ import (
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/tenant"
+	"bestow.dev/internal/webhook"
 	"bestow.dev/trust"
 )
 
@@ -41,6 +42,7 @@ type App struct {
 	Processes   *process.Service
 	Provision   *provision.Service
 	Metadata    *mds.Service
+	Webhooks    *webhook.Service
 	TestData    bool         // the database was made with --test-data
 	Trust       *trust.Lists // attestation roots and TPM manufacturers in force
 
@@ -103,13 +105,20 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	if err := a.openRelay(o.URL); err != nil {
 		return nil, badConfiguration(err)
 	}
-	handlers, err := a.openProvision()
+	keys, err := openKeyring(cfg)
 	if err != nil {
+		return nil, badConfiguration(err)
+	}
+	handlers, err := a.openProvision(keys)
+	if err != nil {
+		return nil, badConfiguration(err)
+	}
+	if err := a.openWebhooks(keys); err != nil {
 		return nil, badConfiguration(err)
 	}
 	if a.Processes, err = process.New(process.Config{
 		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: handlers,
-		Advice: a.Provision.Advice, HasRole: holdsRole, Log: o.Log,
+		Advice: a.Provision.Advice, HasRole: holdsRole, Listener: a.Webhooks, Log: o.Log,
 	}); err != nil {
 		return nil, err
 	}

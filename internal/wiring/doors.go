@@ -36,7 +36,7 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 	}
 	ours, err := api.New(api.Config{
 		Credentials: s.Credentials, Directory: s.Directory, Trail: s.DB, Processes: s.Processes, Provision: s.Provision,
-		InvitationURL: s.EnrolURL() + "#", TaskURL: s.TaskURL() + "#",
+		Webhooks: s.Webhooks, InvitationURL: s.EnrolURL() + "#", TaskURL: s.TaskURL() + "#",
 	})
 	if err != nil {
 		return err

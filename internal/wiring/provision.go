@@ -17,11 +17,7 @@ import (
 )
 
 // openProvision makes what the service tasks of processes do, and returns all of them.
-func (a *App) openProvision() (map[string]process.Handler, error) {
-	keys, err := openKeyring(a.config)
-	if err != nil {
-		return nil, err
-	}
+func (a *App) openProvision(keys *keyring) (map[string]process.Handler, error) {
 	calls := outbound.Config{CAFile: a.config.TLS.CAFile, Log: a.log}
 	servers, err := outbound.NewServers(calls)
 	if err != nil {

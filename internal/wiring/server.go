@@ -97,6 +97,7 @@ func start(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 	}
 	m := newMetrics(s.DB.Ping)
 	m.watchMetadata(s.Metadata)
+	m.watchWebhooks(s.Webhooks)
 	mux := http.NewServeMux()
 	s.health(mux)
 	if err := s.mountDoors(mux); err != nil {
@@ -143,7 +144,7 @@ func (s *Server) endLongPolls(next http.Handler) http.Handler {
 }
 
 // background runs what works beside the doors: the relay's deadlines and callbacks, the
-// checks of metadata, the jobs of processes, and the removal of what is over.
+// checks of metadata, the jobs of processes, webhooks, and the removal of what is over.
 func (s *Server) background(ctx context.Context) {
 	s.work.Go(func() {
 		if err := s.Relay.Run(ctx); err != nil && ctx.Err() == nil {
@@ -152,6 +153,7 @@ func (s *Server) background(ctx context.Context) {
 	})
 	s.work.Go(func() { s.Metadata.Run(ctx) })
 	s.work.Go(func() { s.Processes.Run(ctx) }) // ends with ctx alone
+	s.work.Go(func() { s.Webhooks.Run(ctx) })  // as this does
 	s.work.Go(func() {
 		tick := time.NewTicker(purgeEvery)
 		defer tick.Stop()

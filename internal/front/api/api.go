@@ -1,6 +1,6 @@
 // Package api is our own door: users, invitations, credentials and both ceremonies,
 // identity processes and people's tasks in them, relying parties, API clients, what
-// processes reach other servers by, and the audit trail, under /api/v1.
+// processes reach other servers by, webhooks and the audit trail, under /api/v1.
 //
 // It is what the other doors stand beside: their vendors' shapes add no ability that
 // is not here. The document that describes it, OpenAPI 3.1, is made from the code and
@@ -36,6 +36,7 @@ import (
 	"bestow.dev/internal/strictjson"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
+	"bestow.dev/internal/webhook"
 )
 
 // Prefix is where the door's paths begin.
@@ -48,6 +49,7 @@ type Config struct {
 	Trail       audit.Store
 	Processes   *process.Service
 	Provision   *provision.Service
+	Webhooks    *webhook.Service
 
 	// InvitationURL is the address of the enrolment page up to where the secret of an
 	// invitation goes, such as "https://id.example.com/enrol#". Empty: invitations are
@@ -77,7 +79,7 @@ type front struct {
 // New returns the door. Its paths begin with [Prefix]; it answers 404 to all others.
 // It returns an error if c lacks what is required.
 func New(c Config) (http.Handler, error) {
-	if c.Credentials == nil || c.Directory == nil || c.Trail == nil || c.Processes == nil || c.Provision == nil {
+	if c.Credentials == nil || c.Directory == nil || c.Trail == nil || c.Processes == nil || c.Provision == nil || c.Webhooks == nil {
 		return nil, errors.New("api: the door needs its services")
 	}
 	if c.Now == nil {
@@ -108,6 +110,7 @@ func New(c Config) (http.Handler, error) {
 	f.messagingServers()
 	f.relyingParties()
 	f.clients()
+	f.webhooks()
 	f.auditEvents()
 	f.accessTokens(mux)
 	if err := f.describe(mux); err != nil {

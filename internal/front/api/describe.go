@@ -27,6 +27,7 @@ var (
 		{Name: "policies", Description: "Which authenticators are welcome"},
 		{Name: "processes", Description: "Identity processes: definitions, their runs, and people's tasks in them"},
 		{Name: "settings", Description: "Relying parties, API clients, and what processes reach other servers by"},
+		{Name: "webhooks", Description: "Telling systems of yours what happens"},
 		{Name: "audit", Description: "The audit trail"},
 		{Name: "access", Description: "Access tokens"},
 	}
@@ -36,6 +37,7 @@ var (
 	inPolicies    = []string{"policies"}
 	inProcesses   = []string{"processes"}
 	inSettings    = []string{"settings"}
+	inWebhooks    = []string{"webhooks"}
 	inAudit       = []string{"audit"}
 	inAccess      = []string{"access"}
 )

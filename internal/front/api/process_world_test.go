@@ -81,7 +81,7 @@ func (task) Check(map[string]string) error { return nil }
 
 func (t task) Do(context.Context, process.Work) (process.Result, error) { return t.do() }
 
-// keyring is a [provision.Sealer] in memory.
+// keyring is the sealer of stored secrets, in memory.
 type keyring struct{ *seal.Key }
 
 func (k keyring) SealFirst(secret []byte, place string) ([]byte, error) { return k.Seal(secret, place) }

@@ -18,10 +18,12 @@ import (
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/api"
 	"bestow.dev/internal/process"
+	"bestow.dev/internal/seal"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
+	"bestow.dev/internal/webhook"
 )
 
 const (
@@ -39,6 +41,9 @@ type world struct {
 	svc    *credential.Service
 	runs   *process.Service
 	server *httptest.Server
+
+	hooks    *webhook.Service
+	receiver receiver
 
 	mu  sync.Mutex
 	now time.Time
@@ -105,8 +110,12 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
 	settings := w.openProcesses()
+	w.hooks, err = webhook.New(webhook.Config{
+		Store: w.db.Webhooks(), Sealer: keyring{seal.NewKey()}, Sender: &w.receiver, Wakeups: w.db.Hub(), Now: w.clock,
+	})
+	check(t, err)
 	door, err := api.New(api.Config{
-		Credentials: w.svc, Directory: w.dir, Trail: w.db, Processes: w.runs, Provision: settings,
+		Credentials: w.svc, Directory: w.dir, Trail: w.db, Processes: w.runs, Provision: settings, Webhooks: w.hooks,
 		InvitationURL: "https://id.example.com/enrol#", TaskURL: "https://id.example.com/task#", Now: w.clock,
 	})
 	check(t, err)

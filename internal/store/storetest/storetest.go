@@ -38,6 +38,7 @@ var contract = []struct {
 	{"metadata", metadataTests},
 	{"process", processTests},
 	{"provision", provisionTests},
+	{"webhook", webhookTests},
 }
 
 // Run checks every promise on the engine that open opens.
