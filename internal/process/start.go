@@ -17,6 +17,9 @@ import (
 type Start struct {
 	Definition string // the process's id; its newest version is taken
 	Subject    string // user id of whom it is for; empty for nobody
+	// SubjectName is their login name instead, for who has process.run and does not know
+	// the id. It counts only where Subject is empty.
+	SubjectName string
 
 	// Variables are what the run begins with. Where it is for somebody, the variable user
 	// is set beside them: an object with id and name.
@@ -49,6 +52,9 @@ func (s *Service) Start(ctx context.Context, by tenant.Authority, in Start) (*Ru
 		}
 		return nil, err
 	}
+	if in.Subject, err = s.subject(ctx, by, &in); err != nil {
+		return nil, err
+	}
 	if err := s.mayStart(ctx, by, v, in.Subject); err != nil {
 		return nil, err
 	}
@@ -72,6 +78,21 @@ func (s *Service) Start(ctx context.Context, by tenant.Authority, in Start) (*Ru
 		return nil, err
 	}
 	return s.settled(ctx, run)
+}
+
+// subject returns the id of whom a start is for; empty for nobody.
+func (s *Service) subject(ctx context.Context, by tenant.Authority, in *Start) (string, error) {
+	if in.Subject != "" || in.SubjectName == "" {
+		return in.Subject, nil
+	}
+	if err := by.Require(tenant.ScopeProcessRun, ""); err != nil {
+		return "", err
+	}
+	p, ok, err := s.people.PersonByName(ctx, by.Tenant, in.SubjectName)
+	if err == nil && !ok {
+		err = ErrSubject
+	}
+	return p.ID, err
 }
 
 func (s *Service) checkStart(ctx context.Context, by tenant.Authority, v *Version, in *Start) error {

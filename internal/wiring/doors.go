@@ -35,7 +35,8 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 		return err
 	}
 	ours, err := api.New(api.Config{
-		Credentials: s.Credentials, Directory: s.Directory, Trail: s.DB, InvitationURL: s.EnrolURL() + "#",
+		Credentials: s.Credentials, Directory: s.Directory, Trail: s.DB, Processes: s.Processes, Provision: s.Provision,
+		InvitationURL: s.EnrolURL() + "#", TaskURL: s.TaskURL() + "#",
 	})
 	if err != nil {
 		return err
