@@ -23,17 +23,16 @@ type messagingServerCmd struct {
 	Test   messagingServerTestCmd   `cmd:"" help:"Ask the other side whether it lets us in."`
 }
 
-// messagingServerDocument is a messaging server in JSON. Its token is in none. Times are
-// in seconds.
+// messagingServerDocument is a messaging server in JSON. Its token is in none.
 type messagingServerDocument struct {
 	Name         string                     `json:"name"`
 	Description  string                     `json:"description,omitempty"`
 	URL          string                     `json:"url"`
 	ClientID     string                     `json:"clientId,omitempty"`
 	HasToken     bool                       `json:"hasToken"`
-	Lifespan     int                        `json:"lifespan"`
-	Timeout      int                        `json:"timeout"`
-	SessionStart int                        `json:"sessionStart"`
+	Lifespan     int                        `json:"lifespanSeconds"`
+	Timeout      int                        `json:"timeoutSeconds"`
+	SessionStart int                        `json:"sessionStartSeconds"`
 	KeySets      map[string]json.RawMessage `json:"attestationKeySets,omitempty"`
 	Version      int64                      `json:"version"`
 	Changed      *time.Time                 `json:"changed"`

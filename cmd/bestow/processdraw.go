@@ -32,14 +32,14 @@ func (c processDrawCmd) Run(in *invocation) error {
 		return c.drawFile(in)
 	}
 	return in.on(c.scope, func(l *local) error {
-		r, err := l.Processes.GetRun(in.ctx, l.by, c.What)
+		d, p, err := l.Processes.Drawing(in.ctx, l.by, c.What)
 		if err == nil {
-			return c.drawRun(l, r)
+			return c.write(in, bpmn.Draw(d, p))
 		}
 		if !errors.Is(err, process.ErrRunUnknown) {
 			return err
 		}
-		d, err := l.Processes.Parsed(in.ctx, l.by, c.What, c.Version)
+		d, err = l.Processes.Parsed(in.ctx, l.by, c.What, c.Version)
 		if errors.Is(err, process.ErrDefinitionUnknown) && c.Version == 0 {
 			return process.ErrDefinitionUnknown.Saying("There is no file, run or process %s.", legible(c.What))
 		}
@@ -60,43 +60,6 @@ func (c processDrawCmd) drawFile(in *invocation) error {
 		return fault.New(fault.Invalid, "process.definition", c.What+":\n"+err.Error())
 	}
 	return c.write(in, bpmn.Draw(d, bpmn.Picture{}))
-}
-
-func (c processDrawCmd) drawRun(l *local, r *process.Run) error {
-	d, err := l.Processes.Parsed(l.in.ctx, l.by, r.Definition, r.Version)
-	if err != nil {
-		return err
-	}
-	p, err := l.pictureOf(r)
-	if err != nil {
-		return err
-	}
-	return c.write(l.in, bpmn.Draw(d, p))
-}
-
-// pictureOf says where a run has been and stands. What needs somebody's help counts as
-// failed.
-func (l *local) pictureOf(r *process.Run) (p bpmn.Picture, err error) {
-	for after := int64(0); ; {
-		entries, err := l.Processes.Timeline(l.in.ctx, l.by, r.ID, after, maxTimeline)
-		if err != nil {
-			return p, err
-		}
-		for _, e := range entries {
-			p.Show(e.Element, bpmn.Move(e.Kind), e.Flow)
-		}
-		if len(entries) < maxTimeline {
-			break
-		}
-		after = entries[len(entries)-1].Seq
-	}
-	jobs, err := l.Processes.Jobs(l.in.ctx, l.by, r.ID)
-	for _, j := range jobs {
-		if j.State == process.JobIncident {
-			p.Show(j.Element, bpmn.MoveFailed, "")
-		}
-	}
-	return p, err
 }
 
 // write writes the picture to where it is wanted.

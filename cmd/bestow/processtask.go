@@ -16,41 +16,51 @@ import (
 // taskDocument is a person's task in JSON, without what stands in its form: links may be
 // among that.
 type taskDocument struct {
-	ID         string          `json:"id"`
-	Run        string          `json:"run"`
-	Definition string          `json:"definition"`
-	Version    int             `json:"version"`
-	Element    string          `json:"element"`
-	Name       string          `json:"name"`
-	Assignee   string          `json:"assignee,omitempty"` // user id
-	User       string          `json:"user,omitempty"`     // their login name
-	Role       string          `json:"role,omitempty"`
-	TakenBy    string          `json:"takenBy,omitempty"`
-	Page       string          `json:"page,omitempty"` // of the program, in place of fields
-	Fields     []fieldDocument `json:"fields,omitempty"`
-	Created    *time.Time      `json:"created"`
+	ID         string       `json:"id"`
+	Run        string       `json:"run"`
+	Definition string       `json:"definition"`
+	Version    int          `json:"version"`
+	Element    string       `json:"element"`
+	Name       string       `json:"name"`
+	User       string       `json:"user,omitempty"`     // id of whom it is for
+	UserName   string       `json:"userName,omitempty"` // their login name
+	Role       string       `json:"role,omitempty"`
+	TakenBy    string       `json:"takenBy,omitempty"`
+	Form       formDocument `json:"form"`
+	Created    *time.Time   `json:"created"`
+}
+
+type formDocument struct {
+	Key    string          `json:"key,omitempty"` // names a page of the program
+	Fields []fieldDocument `json:"fields"`
 }
 
 type fieldDocument struct {
-	Name     string         `json:"name"`
-	Label    string         `json:"label,omitempty"`
-	Type     bpmn.FieldType `json:"type"`
-	Required bool           `json:"required,omitempty"`
-	ReadOnly bool           `json:"readOnly,omitempty"`
-	Options  []string       `json:"options,omitempty"`
+	Name     string           `json:"name"`
+	Label    string           `json:"label,omitempty"`
+	Type     bpmn.FieldType   `json:"type"`
+	Required bool             `json:"required"`
+	ReadOnly bool             `json:"readOnly"`
+	Options  []optionDocument `json:"options,omitempty"` // of an enumeration
 }
 
-func fromTask(t *process.Task, user string) taskDocument {
+type optionDocument struct {
+	Value string `json:"value"`
+	Label string `json:"label,omitempty"`
+}
+
+func fromTask(t *process.Task, userName string) taskDocument {
 	doc := taskDocument{
 		ID: t.ID, Run: t.Run, Definition: t.Definition, Version: t.Version, Element: t.Element, Name: t.Name,
-		Assignee: t.Assignee, User: user, Role: t.Role, TakenBy: t.TakenBy, Page: t.Form.Key, Created: when(t.Created),
+		User: t.Assignee, UserName: userName, Role: t.Role, TakenBy: t.TakenBy,
+		Form: formDocument{Key: t.Form.Key, Fields: []fieldDocument{}}, Created: when(t.Created),
 	}
 	for _, f := range t.Form.Fields {
 		d := fieldDocument{Name: f.Name, Label: f.Label, Type: f.Type, Required: f.Required, ReadOnly: f.ReadOnly}
 		for _, o := range f.Options {
-			d.Options = append(d.Options, o.Value)
+			d.Options = append(d.Options, optionDocument(o))
 		}
-		doc.Fields = append(doc.Fields, d)
+		doc.Form.Fields = append(doc.Form.Fields, d)
 	}
 	return doc
 }
@@ -58,8 +68,8 @@ func fromTask(t *process.Task, user string) taskDocument {
 // whose says in a table whom a task is for.
 func (d *taskDocument) whose() string {
 	switch {
-	case d.User != "":
-		return legible(d.User)
+	case d.UserName != "":
+		return legible(d.UserName)
 	case d.Role != "":
 		return "any " + legible(d.Role)
 	}

@@ -63,7 +63,7 @@ func TestProcessTasks(t *testing.T) {
 	s := newShell(t)
 	run, tasks := s.asks()
 	say, approve := tasks["say"], tasks["approve"]
-	if say.User != "alice" || say.Role != "" || say.Run != run || approve.User != "" || approve.Role != "enroller" || len(approve.Fields) != 2 || !approve.Fields[0].Required {
+	if say.UserName != "alice" || say.User == "" || say.Role != "" || say.Run != run || approve.User != "" || approve.UserName != "" || approve.Role != "enroller" || len(approve.Form.Fields) != 2 || !approve.Form.Fields[0].Required {
 		t.Fatalf("tasks: %+v", tasks)
 	}
 	s.want(exitDone, "any enroller", "process", "tasks", "--role", "enroller", "--run", run)

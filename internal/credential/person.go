@@ -27,7 +27,7 @@ type PersonRecord struct {
 // PersonRun is a run of an identity process that is for the person.
 type PersonRun struct {
 	ID             string
-	Process        string
+	Definition     string // the process's id
 	Version        int    // of its definition
 	Status         string // running, completed, failed or cancelled
 	Starter        audit.Actor

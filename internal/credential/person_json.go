@@ -54,7 +54,7 @@ func (p PersonRecord) MarshalJSON() ([]byte, error) {
 	}
 	for _, r := range p.Runs {
 		doc.Runs = append(doc.Runs, runDocument{
-			ID: r.ID, Process: r.Process, Version: r.Version, Status: r.Status, Starter: r.Starter.String(), Via: r.Via, Ref: r.Ref,
+			ID: r.ID, Definition: r.Definition, Version: r.Version, Status: r.Status, StartedBy: r.Starter.String(), Via: r.Via, Ref: r.Ref,
 			Error: r.Error, Message: r.Message, Variables: r.Variables, Created: r.Created, Ended: r.Ended,
 		})
 	}
@@ -197,18 +197,18 @@ type sessionDocument struct {
 }
 
 type runDocument struct {
-	ID        string                     `json:"id"`
-	Process   string                     `json:"process"`
-	Version   int                        `json:"version"`
-	Status    string                     `json:"status"`
-	Starter   string                     `json:"starter"`
-	Via       string                     `json:"via,omitempty"`
-	Ref       string                     `json:"ref,omitempty"`
-	Error     string                     `json:"error,omitempty"`
-	Message   string                     `json:"message,omitempty"`
-	Variables map[string]json.RawMessage `json:"variables,omitempty"`
-	Created   time.Time                  `json:"created"`
-	Ended     time.Time                  `json:"ended,omitzero"`
+	ID         string                     `json:"id"`
+	Definition string                     `json:"definition"`
+	Version    int                        `json:"version"`
+	Status     string                     `json:"status"`
+	StartedBy  string                     `json:"startedBy"`
+	Via        string                     `json:"via,omitempty"`
+	Ref        string                     `json:"ref,omitempty"`
+	Error      string                     `json:"error,omitempty"`
+	Message    string                     `json:"message,omitempty"`
+	Variables  map[string]json.RawMessage `json:"variables,omitempty"`
+	Created    time.Time                  `json:"created"`
+	Ended      time.Time                  `json:"ended,omitzero"`
 }
 
 type eventDocument struct {

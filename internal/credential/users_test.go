@@ -240,7 +240,7 @@ func TestLockUser(t *testing.T) {
 // Runs of processes are part of the record, and an export without them is none.
 func TestExportHasRuns(t *testing.T) {
 	run := credential.PersonRun{
-		ID: "run-1", Process: "enrolKey", Version: 2, Status: "failed", Starter: audit.Actor{Kind: audit.Client, ID: "idm"},
+		ID: "run-1", Definition: "enrolKey", Version: 2, Status: "failed", Starter: audit.Actor{Kind: audit.Client, ID: "idm"},
 		Error: "REFUSED", Variables: map[string]json.RawMessage{"title": json.RawMessage(`"Your key"`)},
 	}
 	var asked string
@@ -256,7 +256,7 @@ func TestExportHasRuns(t *testing.T) {
 	check(t, err)
 	text, err := json.Marshal(record)
 	check(t, err)
-	if asked != "acme "+string(alice.ID) || !bytes.Contains(text, []byte(`"runs":[{"id":"run-1","process":"enrolKey","version":2,"status":"failed","starter":"client:idm","error":"REFUSED","variables":{"title":"Your key"}`)) {
+	if asked != "acme "+string(alice.ID) || !bytes.Contains(text, []byte(`"runs":[{"id":"run-1","definition":"enrolKey","version":2,"status":"failed","startedBy":"client:idm","error":"REFUSED","variables":{"title":"Your key"}`)) {
 		t.Errorf("asked for %q, got %s", asked, text)
 	}
 	fails = errors.New("no")

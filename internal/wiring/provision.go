@@ -58,7 +58,7 @@ func (a *App) runsAbout(ctx context.Context, tenantName string, user credential.
 	var record []credential.PersonRun
 	for _, r := range runs {
 		p := credential.PersonRun{
-			ID: r.ID, Process: r.Definition, Version: r.Version, Status: string(r.Status), Starter: r.Starter, Via: r.Via, Ref: r.Ref,
+			ID: r.ID, Definition: r.Definition, Version: r.Version, Status: string(r.Status), Starter: r.Starter, Via: r.Via, Ref: r.Ref,
 			Variables: r.State.Variables, Created: r.Created, Ended: r.Ended,
 		}
 		if e := r.State.Ended; e != nil {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"bestow.dev/internal/credential"
@@ -52,16 +51,17 @@ type recordedSession struct {
 }
 
 type recordedRun struct {
-	ID        string                     `json:"id"`
-	Process   string                     `json:"process"`
-	Version   int                        `json:"version"`
-	Status    string                     `json:"status" enum:"running,completed,failed,cancelled"`
-	Starter   string                     `json:"starter"`
-	Error     string                     `json:"error,omitempty"`
-	Message   string                     `json:"message,omitempty"`
-	Variables map[string]json.RawMessage `json:"variables,omitempty" doc:"Secret ones are not shown"`
-	Created   time.Time                  `json:"created"`
-	Ended     *time.Time                 `json:"ended,omitempty"`
+	ID         string              `json:"id"`
+	Definition string              `json:"definition" doc:"Key of the process"`
+	Version    int                 `json:"version"`
+	Status     string              `json:"status" enum:"running,completed,failed,cancelled"`
+	StartedBy  string              `json:"startedBy"`
+	Via        string              `json:"via,omitempty"`
+	Error      string              `json:"error,omitempty"`
+	Message    string              `json:"message,omitempty"`
+	Variables  map[string]variable `json:"variables,omitempty" doc:"Secret ones are not shown"`
+	Created    time.Time           `json:"created"`
+	Ended      *time.Time          `json:"ended,omitempty"`
 }
 
 func fromRecord(r *credential.PersonRecord, now time.Time) personRecord {
@@ -99,7 +99,7 @@ func recordSession(s *credential.Session) recordedSession {
 
 func recordRun(r *credential.PersonRun) recordedRun {
 	return recordedRun{
-		ID: r.ID, Process: r.Process, Version: r.Version, Status: r.Status, Starter: r.Starter.String(), Error: r.Error, Message: r.Message,
+		ID: r.ID, Definition: r.Definition, Version: r.Version, Status: r.Status, StartedBy: r.Starter.String(), Via: r.Via, Error: r.Error, Message: r.Message,
 		Variables: r.Variables, Created: r.Created, Ended: unlessZero(r.Ended),
 	}
 }

@@ -54,7 +54,7 @@ func TestUsers(t *testing.T) {
 	if c := export["credentials"].([]any)[0].(map[string]any); c["evidence"] == nil || c["credentialId"] == "" {
 		t.Errorf("exported credential: %v", c)
 	}
-	if r := export["runs"].([]any)[0].(map[string]any); r["process"] != "enrolKey" || r["starter"] != "client:idm" || r["ended"] != nil || r["variables"].(map[string]any)["count"] != 7.0 {
+	if r := export["runs"].([]any)[0].(map[string]any); r["definition"] != "enrolKey" || r["startedBy"] != "client:idm" || r["ended"] != nil || r["variables"].(map[string]any)["count"] != 7.0 {
 		t.Errorf("exported run: %v", r)
 	}
 	if len(export["events"].([]any)) < 5 || export["user"].(map[string]any)["name"] != "Alice" {

@@ -127,7 +127,7 @@ func newWorld(t testing.TB) *world {
 // oneRun is the run of a process that everybody has.
 func oneRun(context.Context, string, credential.UserID) ([]credential.PersonRun, error) {
 	return []credential.PersonRun{{
-		ID: "run-1", Process: "enrolKey", Version: 2, Status: "running", Starter: audit.Actor{Kind: audit.Client, ID: "idm"},
+		ID: "run-1", Definition: "enrolKey", Version: 2, Status: "running", Starter: audit.Actor{Kind: audit.Client, ID: "idm"},
 		Variables: map[string]json.RawMessage{"count": json.RawMessage("7")},
 	}}, nil
 }
