@@ -115,12 +115,21 @@ func (d *desk) create() {
 // credential makes what a create command asks for.
 func (d *desk) credential(command json.RawMessage) string {
 	d.w.t.Helper()
+	return d.credentialAt(command, "")
+}
+
+// credentialAt makes it at an origin; empty: at the one that the command names.
+func (d *desk) credentialAt(command json.RawMessage, origin string) string {
+	d.w.t.Helper()
 	var c plugout.CreateCredentialCommand
 	check(d.w.t, plugout.DecodeCommand(command, &c))
 	raw, err := c.Options()
 	check(d.w.t, err)
 	d.origin = c.Origin
-	return d.made(raw, c.Origin)
+	if origin == "" {
+		origin = c.Origin
+	}
+	return d.made(raw, origin)
 }
 
 func (d *desk) made(options json.RawMessage, origin string) string {

@@ -60,6 +60,8 @@ type world struct {
 
 	// before may answer a request to the fronts in their place; it then returns true.
 	before func(w http.ResponseWriter, r *http.Request) bool
+	// listen hears of news as well, as processes do in the built program. Nil: nobody does.
+	listen func(ctx context.Context, tenantName, key string) error
 
 	mu   sync.Mutex
 	now  time.Time
@@ -182,11 +184,14 @@ func newWorld(t testing.TB) *world {
 	w.config = provision.Config{
 		Store: w.db.Provision(), Sealer: keyring{seal.NewKey()}, Credentials: w.credentials, Relay: w.relay, Directory: w.directory,
 		Dialer: servers, Web: pages, Mailer: w, InvitationURL: "https://sso.example.com/enrol#", Now: w.clock,
-		News: func(_ context.Context, tenantName, key string) error {
+		News: func(ctx context.Context, tenantName, key string) error {
 			w.mu.Lock()
-			defer w.mu.Unlock()
 			w.news = append(w.news, tenantName+" "+key)
-			return nil
+			w.mu.Unlock()
+			if w.listen == nil {
+				return nil
+			}
+			return w.listen(ctx, tenantName, key)
 		},
 	}
 	w.Service, err = provision.New(w.config)
