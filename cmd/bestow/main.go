@@ -38,25 +38,27 @@ type program struct {
 
 	ShowVersion kong.VersionFlag `help:"Print the version." name:"version"`
 
-	Demo       demoCmd       `cmd:"" help:"Play the whole flow on this machine with a software key."`
-	Serve      serveCmd      `cmd:"" help:"Run the server."`
-	User       userCmd       `cmd:"" help:"Users: create, import, invite, lock, export, erase."`
-	Credential credentialCmd `cmd:"" help:"Credentials: list, rename, suspend, delete, reverify."`
-	Policy     policyCmd     `cmd:"" help:"Authenticator policies: put, attach, preview, explain."`
-	Client     clientCmd     `cmd:"" help:"API clients and their secrets."`
-	Operator   operatorCmd   `cmd:"" help:"Who may sign in to the console, and as what."`
-	Relay      relayCmd      `cmd:"" help:"Try out a message relay: send, poll, listen."`
-	Audit      auditCmd      `cmd:"" help:"The audit trail: list, export, verify."`
-	Verify     verifyCmd     `cmd:"" help:"Judge recorded WebAuthn ceremonies: would they be accepted, and if not, why."`
-	Process    processCmd    `cmd:"" help:"Identity processes: deploy, start, list, show, mend."`
-	Metadata   metadataCmd   `cmd:"" help:"Metadata of authenticator models: status, fetch, list, show, check."`
-	Ceremony   ceremonyCmd   `cmd:"" help:"For tests: open a recorded ceremony again, on test data."`
-	Backup     backupCmd     `cmd:"" help:"Write a backup while the server runs."`
-	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty place."`
-	CA         caCmd         `cmd:"" name:"ca" help:"The local certificate authority."`
-	Trust      trustCmd      `cmd:"" help:"Attestation roots and TPM manufacturers: list, show, export, check."`
-	Agent      agentCmd      `cmd:"" help:"The desktop agent; see bestow agent --help."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Demo       demoCmd            `cmd:"" help:"Play the whole flow on this machine with a software key."`
+	Serve      serveCmd           `cmd:"" help:"Run the server."`
+	User       userCmd            `cmd:"" help:"Users: create, import, invite, lock, export, erase."`
+	Credential credentialCmd      `cmd:"" help:"Credentials: list, rename, suspend, delete, reverify."`
+	Policy     policyCmd          `cmd:"" help:"Authenticator policies: put, attach, preview, explain."`
+	Client     clientCmd          `cmd:"" help:"API clients and their secrets."`
+	Operator   operatorCmd        `cmd:"" help:"Who may sign in to the console, and as what."`
+	Relay      relayCmd           `cmd:"" help:"Try out a message relay: send, poll, listen."`
+	Audit      auditCmd           `cmd:"" help:"The audit trail: list, export, verify."`
+	Verify     verifyCmd          `cmd:"" help:"Judge recorded WebAuthn ceremonies: would they be accepted, and if not, why."`
+	Process    processCmd         `cmd:"" help:"Identity processes: deploy, start, list, show, mend, draw, tasks."`
+	Connection connectionCmd      `cmd:"" help:"Relying parties that processes reach: list, show, put, delete, test."`
+	Messaging  messagingServerCmd `cmd:"" name:"messaging-server" help:"Relays that processes reach: list, show, put, delete, test."`
+	Metadata   metadataCmd        `cmd:"" help:"Metadata of authenticator models: status, fetch, list, show, check."`
+	Ceremony   ceremonyCmd        `cmd:"" help:"For tests: open a recorded ceremony again, on test data."`
+	Backup     backupCmd          `cmd:"" help:"Write a backup while the server runs."`
+	Restore    restoreCmd         `cmd:"" help:"Restore a backup into an empty place."`
+	CA         caCmd              `cmd:"" name:"ca" help:"The local certificate authority."`
+	Trust      trustCmd           `cmd:"" help:"Attestation roots and TPM manufacturers: list, show, export, check."`
+	Agent      agentCmd           `cmd:"" help:"The desktop agent; see bestow agent --help."`
+	Version    versionCmd         `cmd:"" help:"Print the version."`
 }
 
 // invocation is what every verb gets to work with.

@@ -253,7 +253,7 @@ func TestHelp(t *testing.T) {
 	s := newShell(t)
 	for _, verb := range []string{
 		"serve", "demo", "ceremony import", "backup", "restore", "ca path", "user invite", "user import", "client create", "client rotate",
-		"process deploy", "process start", "process show", "credential suspend", "relay send", "relay listen", "audit verify", "trust list", "trust show", "trust export", "trust check",
+		"process deploy", "process start", "process show", "connection put", "connection test", "messaging-server put", "credential suspend", "relay send", "relay listen", "audit verify", "trust list", "trust show", "trust export", "trust check",
 	} {
 		args := slices.Concat(strings.Fields(verb), []string{"--help"})
 		s.want(exitDone, "bestow "+verb, args...)

@@ -16,6 +16,7 @@ import (
 )
 
 type processCmd struct {
+	Shipped     processShippedCmd     `cmd:"" help:"List the definitions that come with the program, or print one."`
 	Check       processCheckCmd       `cmd:"" help:"Check a definition in a file, without changing anything."`
 	Deploy      processDeployCmd      `cmd:"" help:"Make a definition the newest version of its process."`
 	Definitions processDefinitionsCmd `cmd:"" help:"List the processes that can be started."`
@@ -25,6 +26,10 @@ type processCmd struct {
 	Retry       processRetryCmd       `cmd:"" help:"Try a task again that has failed too often."`
 	Skip        processSkipCmd        `cmd:"" help:"Go on as if a task that has failed too often were done."`
 	Cancel      processCancelCmd      `cmd:"" help:"End a run, whatever it is at."`
+	Draw        processDrawCmd        `cmd:"" help:"Draw a process, or where a run of it stands, as SVG."`
+	Tasks       processTasksCmd       `cmd:"" help:"List what runs ask of people."`
+	TaskLink    processTaskLinkCmd    `cmd:"" help:"Print a one-time link for the person whom a task is for."`
+	Complete    processCompleteCmd    `cmd:"" help:"Do a task that operators of a role may do."`
 }
 
 // maxDefinitionBytes bounds a file that is read as a definition.
@@ -85,7 +90,8 @@ func (c processCheckCmd) Run(in *invocation) error {
 
 type processDeployCmd struct {
 	scope
-	File        string `arg:"" help:"BPMN 2.0 file." type:"existingfile"`
+	File        string `arg:"" optional:"" help:"BPMN 2.0 file." type:"existingfile"`
+	Shipped     string `help:"Instead of a file: a definition that comes with the program, and those that it calls; or all." placeholder:"NAME"`
 	SelfService bool   `help:"People may start it for themselves."`
 	Force       bool   `help:"Deploy it although a task that has to be asynchronous is not. This is audited."`
 }
@@ -94,11 +100,18 @@ func (processDeployCmd) Help() string {
 	return `Runs that are under way stay with the version they began with.
 
 Example:
-  bestow process deploy enrol.bpmn`
+  bestow process deploy enrol.bpmn
+  bestow process deploy --shipped security-key`
 }
 
 // Run deploys the definition.
 func (c processDeployCmd) Run(in *invocation) error {
+	if (c.File == "") == (c.Shipped == "") {
+		return fault.New(fault.Invalid, "process.definition", "Name a file, or a definition with --shipped.")
+	}
+	if c.Shipped != "" {
+		return c.deployShipped(in)
+	}
 	text, err := readDefinition(c.File)
 	if err != nil {
 		return err
@@ -169,7 +182,7 @@ type processStartCmd struct {
 	scope
 	Key  string            `arg:"" help:"The process's id."`
 	User string            `help:"Login name of whom it is for." placeholder:"NAME"`
-	Var  map[string]string `help:"Variables, as name=value. A value that is JSON counts as that, any other as text." placeholder:"NAME=VALUE"`
+	Var  map[string]string `help:"Variables, as name=value. A value that is JSON counts as that, any other as text." placeholder:"NAME=VALUE" mapsep:"none"`
 	Once string            `help:"What you call this start: to start twice by one name is to start once." placeholder:"TEXT"`
 }
 

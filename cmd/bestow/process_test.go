@@ -68,6 +68,20 @@ func TestProcess(t *testing.T) {
 	s.want(exitRefused, "process.run_ended", "process", "cancel", started.ID)
 }
 
+// What leads nowhere yet is told when it is deployed, and does not hinder it.
+func TestProcessAdvice(t *testing.T) {
+	s := newShell(t)
+	options := strings.NewReplacer(
+		"setVariableTask", "daFidoGetCreationOptionsTask",
+		`name="name"><flowable:string>greeting</flowable:string>`, `name="connection"><flowable:string>nowhere</flowable:string>`,
+		`name="value"><flowable:expression>Hello ${who}</flowable:expression>`, `name="userid"><flowable:expression>${who}</flowable:expression>`,
+	).Replace(greeting)
+	out := s.want(exitDone, "version  1", "process", "deploy", file(t, "greet.bpmn", options))
+	if want := "warning: line 6: set: there is no connection nowhere yet"; !strings.Contains(out.stderr, want) {
+		t.Errorf("got %q, want %q", out.stderr, want)
+	}
+}
+
 func TestProcessRefusals(t *testing.T) {
 	s := newShell(t)
 	gateway := strings.Replace(greeting, `<endEvent id="end"/>`, `<endEvent id="end"/><inclusiveGateway id="x"/>`, 1)

@@ -197,7 +197,7 @@ func (c processRetryCmd) Run(in *invocation) error {
 type processSkipCmd struct {
 	scope
 	Job string            `arg:"" help:"The job's id, as show tells it."`
-	Var map[string]string `help:"What the task would have set, as name=value." placeholder:"NAME=VALUE"`
+	Var map[string]string `help:"What the task would have set, as name=value." placeholder:"NAME=VALUE" mapsep:"none"`
 }
 
 func (processSkipCmd) Help() string {

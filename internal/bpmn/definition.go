@@ -1,5 +1,7 @@
 package bpmn
 
+import "time"
+
 // Kind is a kind of element.
 type Kind string
 
@@ -77,6 +79,8 @@ type Work struct {
 	Params []Param
 	// Retries is how often it is tried again after a fault; -1 if the file does not say.
 	Retries int
+	// RetryEvery is how long after a fault it is tried again; 0 if the file does not say.
+	RetryEvery time.Duration
 }
 
 // Param is a named parameter.

@@ -43,10 +43,12 @@ func (r *reader) serviceTask(n *node, e *Element) {
 			r.refuse(n, "failedJobRetryTimeCycle is not like R3/PT10S", "say how often, and how long after each other")
 			continue
 		}
-		if _, err := parseDuration(m[2]); err != nil {
+		every, err := parseDuration(m[2])
+		if err != nil {
 			r.refuse(n, "failedJobRetryTimeCycle: "+m[2]+" "+err.Error(), "")
 		}
 		w.Retries, _ = strconv.Atoi(m[1]) // two digits
+		w.RetryEvery = every
 	}
 }
 
@@ -80,7 +82,7 @@ func (r *reader) param(n *node, w *Work, p Param) {
 			return
 		}
 	}
-	if p.Name == errorTypeField || p.Name == errorMessageField {
+	if IsErrorField(p.Name) {
 		name, plain := p.Value.Literal()
 		if !plain || name != "" && CheckName(name) != nil {
 			r.refuse(n, p.Name+" does not name a variable", "write a name, not an expression")

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"bestow.dev/internal/bpmn"
 )
@@ -49,10 +50,10 @@ func TestParseFlowable(t *testing.T) {
 		t.Errorf("id %q, name %q, start %q, warnings %v", d.ID, d.Name, d.Start, d.Warnings)
 	}
 	create := d.Elements["createCredential"]
-	if w := create.Work; w.Task != "hermodFidoCreateCredentialTask" || !w.Async || w.Retries != 3 || len(w.Params) != 4 {
+	if w := create.Work; w.Task != "hermodFidoCreateCredentialTask" || !w.Async || w.Retries != 3 || w.RetryEvery != 10*time.Second || len(w.Params) != 4 {
 		t.Errorf("work of createCredential: %+v", w)
 	}
-	if w := d.Elements["getOptions"].Work; w.Async || w.Retries != -1 {
+	if w := d.Elements["getOptions"].Work; w.Async || w.Retries != -1 || w.RetryEvery != 0 {
 		t.Errorf("work of getOptions: %+v", w)
 	}
 	if s, ok := create.Work.Params[0].Value.Literal(); !ok || s != "hermod" {
@@ -80,7 +81,7 @@ func TestParseCamunda(t *testing.T) {
 		t.Errorf("field: %+v", field)
 	}
 	w := d.Elements["Activity_create"].Work
-	if !w.Async || w.Retries != 2 || w.Params[1].Name != "origin" || w.Params[1].Value.String() != "https://${rp}" {
+	if !w.Async || w.Retries != 2 || w.RetryEvery != time.Minute || w.Params[1].Name != "origin" || w.Params[1].Value.String() != "https://${rp}" {
 		t.Errorf("work: %+v", w)
 	}
 	if m := d.Elements["Event_delivered"].Message; m != "keyDelivered" {

@@ -2,7 +2,10 @@ package credential
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/tenant"
@@ -17,7 +20,22 @@ type PersonRecord struct {
 	Ceremonies  []Ceremony
 	Invitations []Invitation
 	Sessions    []Session
+	Runs        []PersonRun
 	Events      []audit.Event // of the audit trail
+}
+
+// PersonRun is a run of an identity process that is for the person.
+type PersonRun struct {
+	ID             string
+	Process        string
+	Version        int    // of its definition
+	Status         string // running, completed, failed or cancelled
+	Starter        audit.Actor
+	Via, Ref       string // as of other requests
+	Error, Message string // why it failed; empty if it did not
+	Variables      map[string]json.RawMessage
+	Created        time.Time
+	Ended          time.Time // zero while it runs
 }
 
 // ExportUser returns all that is kept about a user. That it was asked for is itself
@@ -40,6 +58,11 @@ func (s *Service) ExportUser(ctx context.Context, by tenant.Authority, who UserR
 	}
 	if record.Events, err = s.events(ctx, by.Tenant, u.ID); err != nil {
 		return nil, err
+	}
+	if s.runs != nil {
+		if record.Runs, err = s.runs(ctx, by.Tenant, u.ID); err != nil {
+			return nil, fmt.Errorf("read the runs of processes: %w", err)
+		}
 	}
 	if err := s.store.Record(ctx, userEvent(by, s.clock(), "user.exported", u.ID)); err != nil {
 		return nil, err

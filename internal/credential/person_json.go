@@ -24,6 +24,7 @@ func (p PersonRecord) MarshalJSON() ([]byte, error) {
 		Ceremonies:  make([]ceremonyDocument, 0, len(p.Ceremonies)),
 		Invitations: make([]invitationDocument, 0, len(p.Invitations)),
 		Sessions:    make([]sessionDocument, 0, len(p.Sessions)),
+		Runs:        make([]runDocument, 0, len(p.Runs)),
 		Events:      make([]eventDocument, 0, len(p.Events)),
 	}
 	for i, c := range p.Credentials {
@@ -51,6 +52,12 @@ func (p PersonRecord) MarshalJSON() ([]byte, error) {
 			Registered: s.Registered, Credential: s.Credential,
 		})
 	}
+	for _, r := range p.Runs {
+		doc.Runs = append(doc.Runs, runDocument{
+			ID: r.ID, Process: r.Process, Version: r.Version, Status: r.Status, Starter: r.Starter.String(), Via: r.Via, Ref: r.Ref,
+			Error: r.Error, Message: r.Message, Variables: r.Variables, Created: r.Created, Ended: r.Ended,
+		})
+	}
 	for _, e := range p.Events {
 		doc.Events = append(doc.Events, eventToDocument(&e))
 	}
@@ -63,6 +70,7 @@ type personDocument struct {
 	Ceremonies  []ceremonyDocument   `json:"ceremonies"`
 	Invitations []invitationDocument `json:"invitations"`
 	Sessions    []sessionDocument    `json:"sessions"`
+	Runs        []runDocument        `json:"runs"`
 	Events      []eventDocument      `json:"events"`
 }
 
@@ -186,6 +194,21 @@ type sessionDocument struct {
 	Ended        time.Time `json:"ended,omitzero"`
 	Registered   time.Time `json:"registered,omitzero"`
 	Credential   ID        `json:"credential,omitempty"`
+}
+
+type runDocument struct {
+	ID        string                     `json:"id"`
+	Process   string                     `json:"process"`
+	Version   int                        `json:"version"`
+	Status    string                     `json:"status"`
+	Starter   string                     `json:"starter"`
+	Via       string                     `json:"via,omitempty"`
+	Ref       string                     `json:"ref,omitempty"`
+	Error     string                     `json:"error,omitempty"`
+	Message   string                     `json:"message,omitempty"`
+	Variables map[string]json.RawMessage `json:"variables,omitempty"`
+	Created   time.Time                  `json:"created"`
+	Ended     time.Time                  `json:"ended,omitzero"`
 }
 
 type eventDocument struct {

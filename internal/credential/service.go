@@ -32,6 +32,10 @@ type Config struct {
 	// exports.
 	Trail audit.Store
 
+	// Runs returns the runs of identity processes that are for a user, for
+	// [Service.ExportUser]. Nil leaves them out of exports.
+	Runs func(ctx context.Context, tenantName string, user UserID) ([]PersonRun, error)
+
 	// Notify tells a person of a credential that was added for them, after it was
 	// stored. It runs beside the call that made the credential; its error is logged.
 	// Nil tells nobody.
@@ -95,6 +99,7 @@ type Service struct {
 	store  Store
 	rps    Directory
 	trail  audit.Store
+	runs   func(ctx context.Context, tenantName string, user UserID) ([]PersonRun, error)
 	now    func() time.Time
 	rand   io.Reader
 	log    *slog.Logger
@@ -119,7 +124,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("credential: a service needs a store and a directory")
 	}
 	s := &Service{
-		store: c.Store, rps: c.Directory, trail: c.Trail,
+		store: c.Store, rps: c.Directory, trail: c.Trail, runs: c.Runs,
 		now: c.Now, rand: c.Rand, log: c.Log,
 		count: c.SignCount, limits: c.Limits.withDefaults(),
 	}

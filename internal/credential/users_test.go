@@ -2,6 +2,7 @@ package credential_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
 )
 
@@ -233,6 +235,34 @@ func TestLockUser(t *testing.T) {
 	}
 	_, err = w.finishSignIn(f, w.beginSignIn("alice"))
 	check(t, err)
+}
+
+// Runs of processes are part of the record, and an export without them is none.
+func TestExportHasRuns(t *testing.T) {
+	run := credential.PersonRun{
+		ID: "run-1", Process: "enrolKey", Version: 2, Status: "failed", Starter: audit.Actor{Kind: audit.Client, ID: "idm"},
+		Error: "REFUSED", Variables: map[string]json.RawMessage{"title": json.RawMessage(`"Your key"`)},
+	}
+	var asked string
+	var fails error
+	w := newWorldOn(t, storetest.SQLite, credential.Config{
+		Runs: func(_ context.Context, tenantName string, user credential.UserID) ([]credential.PersonRun, error) {
+			asked = tenantName + " " + string(user)
+			return []credential.PersonRun{run}, fails
+		},
+	})
+	alice := w.user("alice")
+	record, err := w.svc.ExportUser(t.Context(), w.idm, credential.ByName("alice"))
+	check(t, err)
+	text, err := json.Marshal(record)
+	check(t, err)
+	if asked != "acme "+string(alice.ID) || !bytes.Contains(text, []byte(`"runs":[{"id":"run-1","process":"enrolKey","version":2,"status":"failed","starter":"client:idm","error":"REFUSED","variables":{"title":"Your key"}`)) {
+		t.Errorf("asked for %q, got %s", asked, text)
+	}
+	fails = errors.New("no")
+	if record, err := w.svc.ExportUser(t.Context(), w.idm, credential.ByName("alice")); !errors.Is(err, fails) || record != nil {
+		t.Errorf("got %v, %v", record, err)
+	}
 }
 
 func TestExportAndErase(t *testing.T) {

@@ -24,6 +24,7 @@ var rooms = map[string][]string{
 	"internal/fault":      {},
 	"internal/seal":       {}, // small secrets at rest
 	"trust":               {}, // data of other bodies, embedded
+	"processes":           {}, // definitions to begin with, embedded
 	"internal/revocation": {}, // revocation lists, given as input
 	"webauthn":            {"cose", "internal/strictjson", "internal/strictcbor", "internal/revocation"},
 	"metadata":            {"cose", "webauthn", "internal/strictjson", "internal/revocation"}, // of webauthn the types: never the reverse
@@ -72,7 +73,8 @@ var rooms = map[string][]string{
 	"internal/page": {}, // what the pages of all doors share
 	"internal/front/...": {
 		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/policy", "internal/fault", "internal/audit",
-		"internal/tenant", "internal/credential", "internal/relay", "internal/web", "internal/page",
+		"internal/tenant", "internal/credential", "internal/relay", "internal/bpmn", "internal/process", "internal/provision",
+		"internal/web", "internal/page",
 	},
 	"internal/console": {
 		"webauthn", "internal/policy", "internal/fault", "internal/audit", "internal/tenant", "internal/credential", "internal/web", "internal/page",

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,13 +45,15 @@ type Deploy struct {
 // Deployed is what came of deploying.
 type Deployed struct {
 	Version  Version
-	Added    bool // false: the newest version is the same
-	Warnings []*bpmn.DefinitionError
+	Added    bool                    // false: the newest version is the same
+	Warnings []*bpmn.DefinitionError // what is probably not meant, by line
 }
 
 // mustBeAsync are the tasks that wait for somebody who needs what comes after them.
 var mustBeAsync = map[string]string{
 	"hermodFidoCreateCredentialTask": "the form with the link is only shown once this task has returned, and this task ends only after somebody has followed the link",
+	"hermodFidoGetInfoTask":          "the form with the link is only shown once this task has returned, and this task ends only after somebody has followed the link",
+	"bestowAwaitEnrolmentTask":       "the form with the invitation is only shown once this task has returned, and this task ends only after somebody has followed the invitation",
 }
 
 // Deploy checks a definition and makes it the newest version of its process. Runs that
@@ -58,7 +62,8 @@ var mustBeAsync = map[string]string{
 // It needs process.deploy. Errors: process.definition, with every problem by line;
 // process.task_unknown and process.parameters for a service task, process.call_unknown
 // for a process that is called and does not exist; process.not_async, which Force
-// overrides: that is audited.
+// overrides: that is audited. The cause of a refusal is a [bpmn.DefinitionErrors], or one
+// [bpmn.DefinitionError], which says where in the file it is.
 func (s *Service) Deploy(ctx context.Context, by tenant.Authority, in Deploy) (*Deployed, error) {
 	if err := by.Require(tenant.ScopeProcessDeploy, ""); err != nil {
 		return nil, err
@@ -71,6 +76,10 @@ func (s *Service) Deploy(ctx context.Context, by tenant.Authority, in Deploy) (*
 	if err != nil && !(in.Force && errors.Is(err, ErrNotAsync)) {
 		return nil, err
 	}
+	advice, err := s.advise(ctx, by.Tenant, d)
+	if err != nil {
+		return nil, err
+	}
 	v := &Version{
 		Tenant: by.Tenant, Key: d.ID, Name: d.Name, XML: in.XML, Digest: sha256.Sum256(in.XML),
 		SelfService: in.SelfService, Forced: forced, Deployed: s.clock(), DeployedBy: by.Actor,
@@ -79,7 +88,7 @@ func (s *Service) Deploy(ctx context.Context, by tenant.Authority, in Deploy) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Deployed{Version: *stored, Added: added, Warnings: d.Warnings}, nil
+	return &Deployed{Version: *stored, Added: added, Warnings: byLine(d.Warnings, advice)}, nil
 }
 
 func deployedEvent(by tenant.Authority, v *Version) audit.Event {
@@ -129,20 +138,56 @@ func (s *Service) checkWork(e *bpmn.Element) error {
 	if h == nil {
 		return refusedAt(ErrHandlerUnknown, e, "there is no task ${%s}", e.Work.Task)
 	}
-	params := make(map[string]string, len(e.Work.Params))
-	for _, p := range e.Work.Params {
-		params[p.Name] = p.Value.String()
-	}
-	if err := h.Check(params); err != nil {
+	if err := h.Check(asWritten(e.Work)); err != nil {
 		return refusedAt(ErrParameters, e, "%s", publicWords(err))
 	}
 	return nil
 }
 
-// refusedAt says where in the file a refusal is about.
+// asWritten returns a task's parameters, literals and expressions as they are written.
+func asWritten(w *bpmn.Work) map[string]string {
+	params := make(map[string]string, len(w.Params))
+	for _, p := range w.Params {
+		params[p.Name] = p.Value.String()
+	}
+	return params
+}
+
+// advise returns what of the service tasks' parameters is probably not meant.
+func (s *Service) advise(ctx context.Context, tenantName string, d *bpmn.Definition) ([]*bpmn.DefinitionError, error) {
+	if s.advice == nil {
+		return nil, nil
+	}
+	var all []*bpmn.DefinitionError
+	for _, id := range d.Order {
+		e := d.Elements[id]
+		if e.Kind != bpmn.ServiceTask {
+			continue
+		}
+		words, err := s.advice(ctx, tenantName, asWritten(e.Work))
+		if err != nil {
+			return nil, err
+		}
+		for _, problem := range words {
+			all = append(all, &bpmn.DefinitionError{Element: e.ID, Line: e.Line, Problem: problem})
+		}
+	}
+	return all, nil
+}
+
+// byLine returns the warnings of two sources as one list. A definition is shared, and
+// its own stays as it is.
+func byLine(a, b []*bpmn.DefinitionError) []*bpmn.DefinitionError {
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(a, b *bpmn.DefinitionError) int { return a.Line - b.Line })
+	return all
+}
+
+// refusedAt says where in the file a refusal is about: for people, and in its cause for
+// programs.
 func refusedAt(f *fault.Error, e *bpmn.Element, format string, args ...any) error {
-	problem := f.At(e.ID).Saying(format, args...)
-	return problem.Saying("line %d: %s: %s", e.Line, e.ID, problem.Public)
+	problem := &bpmn.DefinitionError{Element: e.ID, Line: e.Line, Problem: fmt.Sprintf(format, args...)}
+	return f.At(e.ID).Saying("%s", problem.Error()).Because(problem)
 }
 
 // publicWords returns what may be shown of an error that says what is wrong for people.
@@ -182,10 +227,14 @@ func (s *Service) Definitions(ctx context.Context, by tenant.Authority) ([]Versi
 }
 
 // Versions returns the versions of a definition without their text, the newest first. It
-// needs process.run or process.deploy.
+// needs process.run or process.deploy. Errors: process.definition_unknown.
 func (s *Service) Versions(ctx context.Context, by tenant.Authority, key string) ([]Version, error) {
 	if err := requireAny(by); err != nil {
 		return nil, err
 	}
-	return s.store.Versions(ctx, by.Tenant, key)
+	versions, err := s.store.Versions(ctx, by.Tenant, key)
+	if err == nil && len(versions) == 0 {
+		err = ErrDefinitionUnknown
+	}
+	return versions, err
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,13 +73,13 @@ func (d *doing) work(ctx context.Context) (*Job, error) {
 	if h == nil {
 		return nil, ErrHandlerUnknown.Saying("This server has no task ${%s}.", e.Work.Task)
 	}
-	if d.job.Attempt > d.retries(def)+1 {
+	if times, _ := d.retries(def); d.job.Attempt > times+1 {
 		return nil, errNoOutcome
 	}
 	result, err := d.callHandler(ctx, h)
 	if failed, ok := errors.AsType[*TaskError](err); ok {
 		return d.move(ctx, &move{event: func(at time.Time, _ *Run) (bpmn.Event, error) {
-			return bpmn.TaskFailed{At: at, Token: d.job.Token, Code: code(failed), Message: failed.Message}, nil
+			return bpmn.TaskFailed{At: at, Token: d.job.Token, Code: code(failed), Status: failed.Status, Message: failed.Message}, nil
 		}})
 	}
 	if err != nil {
@@ -171,14 +172,15 @@ var (
 	errNoOutcome = fault.New(fault.Internal, "process.no_outcome", "It was begun several times, and the server stopped each time before it was done.")
 )
 
-// retries is how often a job is tried again after a fault.
-func (d *doing) retries(def *bpmn.Definition) int {
+// retries is how often a job is tried again after a fault, and how long after this
+// attempt. A definition that says the one says the other.
+func (d *doing) retries(def *bpmn.Definition) (times int, delay time.Duration) {
 	if def != nil && d.job.Kind == WorkJob {
 		if e := def.Elements[d.job.Element]; e != nil && e.Work != nil && e.Work.Retries >= 0 {
-			return e.Work.Retries
+			return e.Work.Retries, cmp.Or(e.Work.RetryEvery, delayAfter(d.job.Attempt))
 		}
 	}
-	return defaultRetries
+	return defaultRetries, delayAfter(d.job.Attempt)
 }
 
 // giveBack has the job done by somebody else: this node is to stop. The attempt does not
@@ -201,11 +203,12 @@ func (d *doing) fault(ctx context.Context, cause error) error {
 	s.log.WarnContext(ctx, "a job of a process failed", "job", j.ID, "run", j.Run, "element", j.Element,
 		"kind", string(j.Kind), "attempt", j.Attempt, "error", cause)
 	now, text := s.clock(), explain(cause)
+	times, delay := d.retries(def)
 	p := &Postponement{
-		Claim: j.claim(), Tenant: j.Tenant, Run: j.Run, State: JobDelayed, Due: now.Add(delayAfter(j.Attempt)), At: now,
+		Claim: j.claim(), Tenant: j.Tenant, Run: j.Run, State: JobDelayed, Due: now.Add(delay), At: now,
 		Attempt: j.Attempt, Heard: j.News, Fault: text,
 	}
-	if j.Attempt <= d.retries(def) && !errors.Is(cause, ErrStep) {
+	if j.Attempt <= times && !errors.Is(cause, ErrStep) {
 		p.Entries = []Entry{d.entry(EntryFault, text)}
 		return s.store.PostponeJob(ctx, p)
 	}

@@ -60,8 +60,8 @@ type Result struct {
 
 // Wait is work whose outcome comes later. No thread waits: it is a row.
 type Wait struct {
-	// Key is what news of it are found by, unique in the tenant among what waits: the
-	// messaging server and the command, for instance.
+	// Key is what news of it are found by: the messaging server and the command, for
+	// instance. Whatever of the tenant waits under the same key hears the same news.
 	Key string
 	// Look is when to look without news. Zero: only news end it.
 	Look time.Time
@@ -73,6 +73,7 @@ type Wait struct {
 // the error fields of the task.
 type TaskError struct {
 	Type    string // such as HERMOD_ERROR_TIMEOUT
+	Status  string // what the other side called it, such as PIN_BLOCKED; empty: nothing
 	Message string // for people
 }
 

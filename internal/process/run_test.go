@@ -3,6 +3,7 @@ package process_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,13 @@ func TestStart(t *testing.T) {
 	wantCode(t, err, process.ErrVariables)
 	_, err = start(enroller(), func(in *process.Start) { in.Variables = vars("a", strings.Repeat("x", 1<<20)) })
 	wantCode(t, err, process.ErrVariables)
+	// Whom it is for is in the variables, and what the starter says is not believed.
+	bob := json.RawMessage(`{"id":"id-of-bob","name":"bob"}`)
+	_, err = start(enroller(), func(in *process.Start) { in.Variables = map[string]json.RawMessage{"user": bob} })
+	wantCode(t, err, process.ErrVariables)
+	if got := string(first.State.Variables["user"]); got != `{"id":"id-of-alice","name":"alice"}` {
+		t.Errorf("the run is for %s", got)
+	}
 	_, err = start(user("alice"), func(*process.Start) {})
 	wantCode(t, err, tenant.ErrDenied)
 	nobody := enroller()
@@ -125,20 +133,25 @@ func TestDeploy(t *testing.T) {
 	_, err = w.Deploy(t.Context(), enroller(), process.Deploy{XML: []byte("The process p")})
 	wantCode(t, err, tenant.ErrDenied)
 
-	create := inLine("q", service("a", "hermodFidoCreateCredentialTask"))
-	_, err = try(create, false)
-	wantCode(t, err, process.ErrNotAsync)
-	forced, err := try(create, true)
-	check(t, err)
-	if !forced.Version.Forced {
-		t.Error("a version that was forced does not say so")
-	}
-	good, err := try(inLine("r", async(service("a", "hermodFidoCreateCredentialTask"))), true)
-	check(t, err)
-	if good.Version.Forced {
-		t.Error("a version that needed no force says that it did")
+	for i, name := range mustBeAsync {
+		waits := inLine(fmt.Sprint("q", i), service("a", name))
+		_, err = try(waits, false)
+		wantCode(t, err, process.ErrNotAsync)
+		forced, err := try(waits, true)
+		check(t, err)
+		if !forced.Version.Forced {
+			t.Errorf("%s: a version that was forced does not say so", name)
+		}
+		good, err := try(inLine(fmt.Sprint("r", i), async(service("a", name))), true)
+		check(t, err)
+		if good.Version.Forced {
+			t.Errorf("%s: a version that needed no force says that it did", name)
+		}
 	}
 }
+
+// mustBeAsync are the tasks that wait for somebody who needs the form behind them.
+var mustBeAsync = []string{"hermodFidoCreateCredentialTask", "hermodFidoGetInfoTask", "bestowAwaitEnrolmentTask"}
 
 // TestVersions: runs end with the version that they began with.
 func TestVersions(t *testing.T) {
@@ -209,6 +222,32 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestRetryInterval: a definition that says how often a task is tried again says when.
+func TestRetryInterval(t *testing.T) {
+	w := newWorld(t, storetest.SQLite)
+	a := service("a", "desk")
+	a.Work.Retries, a.Work.RetryEvery = 3, 10*time.Second
+	w.deploy(inLine("p", a))
+	w.desk.on("a", func(process.Work, *process.Wait) (process.Result, error) { return process.Result{}, errors.New("no") })
+	r := w.start("p")
+	w.settle(r.ID)
+	for i := 1; i <= 3; i++ {
+		w.clock.move(10*time.Second - time.Millisecond)
+		w.settle(r.ID)
+		if n := len(w.desk.asked("a")); n != i {
+			t.Errorf("%d tries before the time of try %d", n, i+1)
+		}
+		w.clock.move(time.Millisecond)
+		w.settle(r.ID)
+		if n := len(w.desk.asked("a")); n != i+1 {
+			t.Errorf("%d tries at the time of try %d", n, i+1)
+		}
+	}
+	if jobs := w.incidents(r.ID); len(jobs) != 1 {
+		t.Errorf("%d incidents after the last try, want one", len(jobs))
+	}
+}
+
 func TestSkip(t *testing.T) {
 	w := newWorld(t, storetest.SQLite)
 	a := service("a", "desk")
@@ -220,6 +259,8 @@ func TestSkip(t *testing.T) {
 	job := w.incidents(r.ID)[0].ID
 	_, err := w.Skip(t.Context(), user("alice"), job, nil)
 	wantCode(t, err, tenant.ErrDenied)
+	_, err = w.Skip(t.Context(), enroller(), job, vars("user", "bob"))
+	wantCode(t, err, process.ErrVariables)
 	_, err = w.Skip(t.Context(), enroller(), job, vars("a", "by hand"))
 	check(t, err)
 	w.want(w.settle(r.ID), process.Completed, "a", `"by hand"`, "b", "true")
@@ -298,6 +339,25 @@ func TestWaits(t *testing.T) {
 	w.want(w.settle(r.ID), process.Completed)
 	w.wantEntry(r.ID, "waiting:a", 1)
 	w.wantEntry(r.ID, "note:a", 1)
+}
+
+// TestNewsForSeveral: whatever waits under one key hears of it, in this tenant.
+func TestNewsForSeveral(t *testing.T) {
+	w := newWorld(t, storetest.SQLite)
+	w.deploy(inLine("p", async(service("a", "desk"))))
+	came := false
+	w.desk.on("a", func(process.Work, *process.Wait) (process.Result, error) {
+		if came {
+			return process.Result{}, nil
+		}
+		return process.Result{Wait: &process.Wait{Key: "letter"}}, nil
+	})
+	one, other := w.start("p"), w.start("p")
+	w.want(w.settle(one.ID), process.Running)
+	came = true
+	check(t, w.News(t.Context(), "acme", "letter"))
+	w.want(w.settle(one.ID), process.Completed)
+	w.want(w.get(other.ID), process.Completed)
 }
 
 // TestNewsWhileLooking: what is heard of a wait while its handler looks is not lost.
@@ -408,4 +468,31 @@ func TestPurge(t *testing.T) {
 	_, err := w.GetRun(t.Context(), operator(), ended.ID)
 	wantCode(t, err, process.ErrRunUnknown)
 	w.want(w.get(running.ID), process.Running)
+}
+
+// TestRunsAbout: a person's record has the runs that are for them, of their tenant.
+func TestRunsAbout(t *testing.T) {
+	w := newWorld(t, storetest.SQLite)
+	w.deploy(inLine("p", service("a", "desk")))
+	first := w.start("p", "n", 1)
+	w.clock.move(time.Second)
+	second := w.start("p", "n", 2)
+	w.want(w.settle(first.ID), process.Completed)
+	_, err := w.Start(t.Context(), enroller(), process.Start{Definition: "p"}) // for nobody
+	check(t, err)
+	about := func(tenantName, user string) []process.Run {
+		t.Helper()
+		runs, err := w.RunsAbout(t.Context(), tenantName, user)
+		check(t, err)
+		return runs
+	}
+	runs := about("acme", "id-of-alice")
+	if len(runs) != 2 || runs[0].ID != second.ID || runs[1].ID != first.ID || string(runs[1].State.Variables["n"]) != "1" || runs[1].Ended.IsZero() {
+		t.Errorf("runs about alice: %+v", runs)
+	}
+	for _, other := range [][2]string{{"other", "id-of-alice"}, {"acme", "id-of-bob"}, {"acme", ""}} {
+		if runs := about(other[0], other[1]); len(runs) != 0 {
+			t.Errorf("runs about %q: %+v", other, runs)
+		}
+	}
 }

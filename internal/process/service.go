@@ -23,8 +23,13 @@ type Config struct {
 	// "setVariableTask" for ${setVariableTask}.
 	Handlers map[string]Handler
 
-	// HasRole reports whether an operator holds a role that a task is for. Nil: only
-	// those with the scope admin do.
+	// Advice says what of a service task's parameters, literals and expressions as they
+	// are written, is probably not meant, for people: it is told beside what is deployed,
+	// and refuses nothing. An error is a fault, and nothing is deployed. Nil: there is none.
+	Advice func(ctx context.Context, tenantName string, params map[string]string) ([]string, error)
+
+	// HasRole reports whether an operator, or an API client, holds a role that a task is
+	// for. Nil: only those with the scope admin do.
 	HasRole func(by tenant.Authority, role string) bool
 
 	// Listener hears of what happens to runs. Nil: nobody does.
@@ -74,6 +79,7 @@ type Service struct {
 	people   People
 	wakeups  Wakeups
 	handlers map[string]Handler
+	advice   func(ctx context.Context, tenantName string, params map[string]string) ([]string, error)
 	role     func(by tenant.Authority, role string) bool
 	listener Listener
 	keep     time.Duration
@@ -105,7 +111,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, people: c.People, wakeups: c.Wakeups, handlers: maps.Clone(c.Handlers),
-		role: c.HasRole, listener: c.Listener, keep: c.Keep, log: c.Log, now: c.Now,
+		advice: c.Advice, role: c.HasRole, listener: c.Listener, keep: c.Keep, log: c.Log, now: c.Now,
 		parse: bpmn.Parse, grace: graceTime, node: rand.Text(), hands: newHands(c.Workers), parsed: make(map[versionKey]*bpmn.Definition),
 	}
 	if s.keep == 0 {

@@ -26,7 +26,7 @@ type Task struct {
 	// Assignee is the user id of whom it is for; empty if it is for a role, or for nobody
 	// who is known. AssigneeName is the user name that the process asked for, if any.
 	Assignee, AssigneeName string
-	Role                   string // which operators may do it; empty: see Assignee
+	Role                   string // which operators and API clients may do it; empty: see Assignee
 
 	// TakenBy is who is doing a task of a role, as kind:id; empty for nobody.
 	TakenBy string
@@ -236,7 +236,7 @@ func (s *Service) mayDo(by tenant.Authority, t *Task) bool {
 	case t.Role == "":
 		return false
 	}
-	return by.Actor.Kind == audit.Operator && s.hasRole(by, t.Role)
+	return (by.Actor.Kind == audit.Operator || by.Actor.Kind == audit.Client) && s.hasRole(by, t.Role)
 }
 
 // MayDo reports whether a task is by's to do: what a list shows as theirs. Who has taken

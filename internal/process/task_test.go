@@ -153,7 +153,12 @@ func TestSecrets(t *testing.T) {
 	check(t, err)
 	jobs, err := w.Jobs(t.Context(), operator(), r.ID)
 	check(t, err)
-	all := fmt.Sprintf("%s %+v %+v %+v %+v", asJSON(t, stored.State), page, seen, entries, jobs)
+	record, err := w.RunsAbout(t.Context(), "acme", "id-of-alice")
+	check(t, err)
+	if len(record) != 2 || string(record[1].State.Variables["plugoutUrl"]) != `"(secret)"` {
+		t.Errorf("the record of alice has %+v, want both runs with what is not secret", record)
+	}
+	all := fmt.Sprintf("%s %+v %+v %+v %+v %s", asJSON(t, stored.State), page, seen, entries, jobs, asJSON(t, record))
 	if strings.Contains(all, "nexusgroup") || seen.Values != nil {
 		t.Errorf("the link is among %s", all)
 	}
@@ -260,6 +265,8 @@ func TestMessages(t *testing.T) {
 	wantCode(t, err, process.ErrMessage)
 	_, err = w.Deliver(t.Context(), user("alice"), r.ID, "paid", nil)
 	wantCode(t, err, tenant.ErrDenied)
+	_, err = w.Deliver(t.Context(), enroller(), r.ID, "paid", vars("user", "bob"))
+	wantCode(t, err, process.ErrVariables)
 	_, err = w.Deliver(t.Context(), enroller(), r.ID, "paid", vars("sum", 7))
 	check(t, err)
 	_, err = w.Deliver(t.Context(), enroller(), r.ID, "paid", vars("sum", 8))

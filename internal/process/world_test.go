@@ -144,7 +144,9 @@ func newWorld(t testing.TB, open storetest.Open, change ...func(*process.Config)
 func (w *world) node(change ...func(*process.Config)) *process.Service {
 	w.t.Helper()
 	handlers := builtin.Handlers()
-	handlers["desk"], handlers["hermodFidoCreateCredentialTask"] = w.desk, w.desk
+	for _, name := range append(mustBeAsync, "desk") {
+		handlers[name] = w.desk
+	}
 	c := process.Config{Store: w.db.Process(), People: w.db.People(), Wakeups: w.db.Hub(), Handlers: handlers, Now: w.clock.now}
 	for _, f := range change {
 		f(&c)

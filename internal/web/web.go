@@ -29,6 +29,7 @@ const MaxBodyBytes = 256 << 10
 var (
 	ErrTooLarge    = fault.New(fault.Invalid, "request.too_large", "The request is too large.")
 	ErrNotJSON     = fault.New(fault.Invalid, "request.not_json", "Send the body as application/json.")
+	ErrNotXML      = fault.New(fault.Invalid, "request.not_xml", "Send the body as application/xml.")
 	ErrJSON        = fault.New(fault.Invalid, "request.json", "The body is not valid JSON for this call.")
 	ErrMethod      = fault.New(fault.Invalid, "request.method", "This path does not take that method.")
 	ErrNoSuchPath  = fault.New(fault.NotFound, "request.path", "There is nothing at this path.")
@@ -80,6 +81,12 @@ func describe(err error) string {
 func IsJSON(r *http.Request) bool {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && media == "application/json"
+}
+
+// IsXML reports whether r declares an XML body (RFC 7303).
+func IsXML(r *http.Request) bool {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && (media == "application/xml" || media == "text/xml")
 }
 
 // WriteJSON answers with status and v. Answers are never cached: all of them
@@ -145,7 +152,7 @@ func StatusOf(f *fault.Error) int {
 	switch f.Code {
 	case ErrTooLarge.Code:
 		return http.StatusRequestEntityTooLarge
-	case ErrNotJSON.Code:
+	case ErrNotJSON.Code, ErrNotXML.Code:
 		return http.StatusUnsupportedMediaType
 	case ErrMethod.Code:
 		return http.StatusMethodNotAllowed

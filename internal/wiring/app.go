@@ -96,7 +96,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	}
 	if a.Credentials, err = credential.New(credential.Config{
 		Store: a.DB, Directory: a.Directory, Trail: a.DB, Vendors: a.Trust, Models: models{a.Metadata},
-		Log: o.Log, Notify: a.notify,
+		Log: o.Log, Notify: a.notify, Runs: a.runsAbout,
 	}); err != nil {
 		return nil, err
 	}
@@ -108,7 +108,8 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 		return nil, badConfiguration(err)
 	}
 	if a.Processes, err = process.New(process.Config{
-		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: handlers, HasRole: holdsRole, Log: o.Log,
+		Store: a.DB.Process(), People: a.DB.People(), Wakeups: a.DB.Hub(), Handlers: handlers,
+		Advice: a.Provision.Advice, HasRole: holdsRole, Log: o.Log,
 	}); err != nil {
 		return nil, err
 	}
@@ -207,8 +208,8 @@ func (a *App) notify(ctx context.Context, n credential.Notice) error {
 	return nil
 }
 
-// holdsRole reports whether an operator may do the tasks of a role: whoever may do all
-// that it may.
+// holdsRole reports whether an operator or an API client may do the tasks of a role:
+// whoever may do all that it may.
 func holdsRole(by tenant.Authority, role string) bool {
 	r := tenant.Role(role)
 	return r.Valid() && by.Covers(r)

@@ -35,7 +35,8 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 		return err
 	}
 	ours, err := api.New(api.Config{
-		Credentials: s.Credentials, Directory: s.Directory, Trail: s.DB, InvitationURL: s.EnrolURL() + "#",
+		Credentials: s.Credentials, Directory: s.Directory, Trail: s.DB, Processes: s.Processes, Provision: s.Provision,
+		InvitationURL: s.EnrolURL() + "#", TaskURL: s.TaskURL() + "#",
 	})
 	if err != nil {
 		return err
@@ -73,6 +74,9 @@ func (s *Server) mountDigitalAccess(mux *http.ServeMux, c *config.DigitalAccess)
 
 // EnrolURL is the page that enrolment links lead to.
 func (a *App) EnrolURL() string { return a.url + "/enrol" }
+
+// TaskURL is the page that links to a person's task lead to.
+func (a *App) TaskURL() string { return a.url + "/task" }
 
 // relyingPartyHere is the first relying party, of the tenant or of all if the name is
 // empty, that pages on the public URL may use: the one that visitors without a link

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/identity"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/process"
@@ -50,6 +51,26 @@ func (a *App) openProvision() (map[string]process.Handler, error) {
 	handlers := builtin.Handlers()
 	maps.Copy(handlers, a.Provision.Handlers())
 	return handlers, nil
+}
+
+// runsAbout are the runs of processes that are for a user, for the record they are handed.
+func (a *App) runsAbout(ctx context.Context, tenantName string, user credential.UserID) ([]credential.PersonRun, error) {
+	runs, err := a.Processes.RunsAbout(ctx, tenantName, string(user))
+	if err != nil {
+		return nil, err
+	}
+	var record []credential.PersonRun
+	for _, r := range runs {
+		p := credential.PersonRun{
+			ID: r.ID, Process: r.Definition, Version: r.Version, Status: string(r.Status), Starter: r.Starter, Via: r.Via, Ref: r.Ref,
+			Variables: r.State.Variables, Created: r.Created, Ended: r.Ended,
+		}
+		if e := r.State.Ended; e != nil {
+			p.Error, p.Message = e.Error, e.Message
+		}
+		record = append(record, p)
+	}
+	return record, nil
 }
 
 // mountIdentity opens the door for callbacks, if the configuration asks for it.

@@ -1,5 +1,6 @@
 // Package api is our own door: users, invitations, credentials and both ceremonies,
-// relying parties, API clients and the audit trail, under /api/v1.
+// identity processes and people's tasks in them, relying parties, API clients, what
+// processes reach other servers by, and the audit trail, under /api/v1.
 //
 // It is what the other doors stand beside: their vendors' shapes add no ability that
 // is not here. The document that describes it, OpenAPI 3.1, is made from the code and
@@ -30,6 +31,8 @@ import (
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/process"
+	"bestow.dev/internal/provision"
 	"bestow.dev/internal/strictjson"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
@@ -38,16 +41,23 @@ import (
 // Prefix is where the door's paths begin.
 const Prefix = "/api/v1"
 
-// Config is what the door is made of. Credentials, Directory and Trail are required.
+// Config is what the door is made of. The services are required.
 type Config struct {
 	Credentials *credential.Service
 	Directory   *tenant.Directory
 	Trail       audit.Store
+	Processes   *process.Service
+	Provision   *provision.Service
 
 	// InvitationURL is the address of the enrolment page up to where the secret of an
 	// invitation goes, such as "https://id.example.com/enrol#". Empty: invitations are
 	// answered without a link.
 	InvitationURL string
+
+	// TaskURL is the address of the page of people's tasks up to where the secret of a
+	// link goes, such as "https://id.example.com/task#". Empty: links to tasks are
+	// answered as secrets alone.
+	TaskURL string
 
 	// Now is the clock of the limits on failed attempts; nil is [time.Now].
 	Now func() time.Time
@@ -67,7 +77,7 @@ type front struct {
 // New returns the door. Its paths begin with [Prefix]; it answers 404 to all others.
 // It returns an error if c lacks what is required.
 func New(c Config) (http.Handler, error) {
-	if c.Credentials == nil || c.Directory == nil || c.Trail == nil {
+	if c.Credentials == nil || c.Directory == nil || c.Trail == nil || c.Processes == nil || c.Provision == nil {
 		return nil, errors.New("api: the door needs its services")
 	}
 	if c.Now == nil {
@@ -90,6 +100,12 @@ func New(c Config) (http.Handler, error) {
 	f.policies()
 	f.registrations()
 	f.authentications()
+	f.processDefinitions()
+	f.processRuns()
+	f.processJobs()
+	f.userTasks()
+	f.connections()
+	f.messagingServers()
 	f.relyingParties()
 	f.clients()
 	f.auditEvents()
@@ -140,8 +156,11 @@ type call[I, O any] func(ctx context.Context, by tenant.Authority, in *I) (*O, e
 
 // handle mounts serve as an operation.
 func handle[I, O any](f *front, op huma.Operation, serve call[I, O]) {
-	op.MaxBodyBytes = web.MaxBodyBytes + 1 // the gate has read the body by then, and less of it
-	op.BodyReadTimeout = -1                // for the same reason
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = web.MaxBodyBytes
+	}
+	op.MaxBodyBytes++       // the gate has read the body by then, and less of it
+	op.BodyReadTimeout = -1 // for the same reason
 	huma.Register(f.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := serve(ctx, authorityOf(ctx), in)
 		if err != nil {

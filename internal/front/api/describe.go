@@ -25,7 +25,8 @@ var (
 		{Name: "ceremonies", Description: "Registering a credential and signing in with it"},
 		{Name: "credentials", Description: "What was registered"},
 		{Name: "policies", Description: "Which authenticators are welcome"},
-		{Name: "settings", Description: "Relying parties and API clients"},
+		{Name: "processes", Description: "Identity processes: definitions, their runs, and people's tasks in them"},
+		{Name: "settings", Description: "Relying parties, API clients, and what processes reach other servers by"},
 		{Name: "audit", Description: "The audit trail"},
 		{Name: "access", Description: "Access tokens"},
 	}
@@ -33,6 +34,7 @@ var (
 	inCeremonies  = []string{"ceremonies"}
 	inCredentials = []string{"credentials"}
 	inPolicies    = []string{"policies"}
+	inProcesses   = []string{"processes"}
 	inSettings    = []string{"settings"}
 	inAudit       = []string{"audit"}
 	inAccess      = []string{"access"}
@@ -47,10 +49,10 @@ var scopeMeanings = map[tenant.Scope]string{
 	tenant.ScopeUsersWrite:   "Create, change, invite and erase users",
 	tenant.ScopeAuditRead:    "Read the audit trail",
 
-	tenant.ScopeProcessRun:    "Start, list, cancel and mend identity processes",
+	tenant.ScopeProcessRun:    "Start, list, cancel and mend identity processes; make links to people's tasks",
 	tenant.ScopeProcessDeploy: "Deploy definitions of identity processes",
 
-	tenant.ScopeAdmin: "Everything, API clients and relying parties and policies included",
+	tenant.ScopeAdmin: "Everything: API clients, relying parties, policies, connections and messaging servers included",
 }
 
 func securitySchemes() map[string]*huma.SecurityScheme {

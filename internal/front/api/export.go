@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"bestow.dev/internal/credential"
@@ -16,6 +17,7 @@ type personRecord struct {
 	Ceremonies  []recordedCeremony   `json:"ceremonies" nullable:"false"`
 	Invitations []recordedInvitation `json:"invitations" nullable:"false"`
 	Sessions    []recordedSession    `json:"sessions" nullable:"false"`
+	Runs        []recordedRun        `json:"runs" nullable:"false" doc:"Of identity processes that are for the person"`
 	Events      []event              `json:"events" nullable:"false" doc:"Of the audit trail"`
 }
 
@@ -49,6 +51,19 @@ type recordedSession struct {
 	Credential   string     `json:"credential,omitempty" doc:"Our id of the credential registered, or signed in with"`
 }
 
+type recordedRun struct {
+	ID        string                     `json:"id"`
+	Process   string                     `json:"process"`
+	Version   int                        `json:"version"`
+	Status    string                     `json:"status" enum:"running,completed,failed,cancelled"`
+	Starter   string                     `json:"starter"`
+	Error     string                     `json:"error,omitempty"`
+	Message   string                     `json:"message,omitempty"`
+	Variables map[string]json.RawMessage `json:"variables,omitempty" doc:"Secret ones are not shown"`
+	Created   time.Time                  `json:"created"`
+	Ended     *time.Time                 `json:"ended,omitempty"`
+}
+
 func fromRecord(r *credential.PersonRecord, now time.Time) personRecord {
 	out := personRecord{
 		User: fromUser(&r.User),
@@ -58,6 +73,7 @@ func fromRecord(r *credential.PersonRecord, now time.Time) personRecord {
 		Ceremonies:  each(r.Ceremonies, func(c *credential.Ceremony) recordedCeremony { return recordCeremony(c, now) }),
 		Invitations: each(r.Invitations, recordInvitation),
 		Sessions:    each(r.Sessions, recordSession),
+		Runs:        each(r.Runs, recordRun),
 		Events:      each(r.Events, fromEvent),
 	}
 	for i := range min(len(r.Evidence), len(out.Credentials)) {
@@ -78,6 +94,13 @@ func recordSession(s *credential.Session) recordedSession {
 	return recordedSession{
 		Purpose: string(s.Purpose), RelyingParty: s.RelyingParty, Address: s.Address,
 		Created: s.Created, Expires: s.Expires, Ended: unlessZero(s.Ended), Credential: string(s.Credential),
+	}
+}
+
+func recordRun(r *credential.PersonRun) recordedRun {
+	return recordedRun{
+		ID: r.ID, Process: r.Process, Version: r.Version, Status: r.Status, Starter: r.Starter.String(), Error: r.Error, Message: r.Message,
+		Variables: r.Variables, Created: r.Created, Ended: unlessZero(r.Ended),
 	}
 }
 

@@ -28,7 +28,10 @@ func (w *world) nothingBreaks(t *testing.T, r *http.Request) {
 func (w *world) posts() []string {
 	registration, _ := w.begin("idm", "registrations", map[string]any{"user": named("alice")})
 	authentication, _ := w.begin("idm", "authentications", nil)
+	w.deploy(badge)
+	run := w.start("alice")
 	return []string{
+		"/process-runs", "/process-runs/" + run + "/messages", "/user-tasks/" + w.openTask(run) + "/complete",
 		"/users", "/registrations", "/registrations/" + registration + "/finish",
 		"/authentications", "/authentications/" + authentication + "/finish",
 	}
@@ -42,6 +45,9 @@ func FuzzPost(f *testing.F) {
 	check(f, err)
 	paths := append(w.posts(), "/registrations/"+id+"/finish")
 	for i, body := range []string{
+		`{"definition":"badge","user":{"name":"alice"},"variables":{"why":"new here","list":[1,null,{"a":0.5}]}}`,
+		`{"name":"keyPosted","variables":{"parcel":"77"}}`,
+		`{"values":{"approved":true,"why":null}}`,
 		`{"name":"bob","displayName":"Bob","handle":"AQID"}`,
 		`{"relyingParty":"login.example.com","user":{"name":"alice"},"requestId":"r","algorithms":[-7],"aaguids":["9d3c5f0a-7b1e-4c2d-8a60-f1e2d3c4b5a6"],"extensions":{"credProps":true},"lifeSeconds":60,"hints":["security-key"]}`,
 		`{"response":{"id":"AA","rawId":"AA","type":"public-key","clientExtensionResults":{},"response":{"clientDataJSON":"e30","attestationObject":"oA"}},"name":"x"}`,
@@ -61,11 +67,12 @@ func FuzzPost(f *testing.F) {
 func FuzzQuery(f *testing.F) {
 	w := newWorld(f)
 	w.user("alice")
-	paths := []string{"/users", "/credentials", "/audit-events", "/relying-parties", "/registrations", "/users/x", "/credentials/x"}
+	paths := []string{"/users", "/credentials", "/audit-events", "/relying-parties", "/registrations", "/users/x", "/credentials/x", "/process-runs", "/user-tasks", "/process-definitions", "/process-runs/x/timeline"}
 	for i, query := range []string{
 		"search=ali&locked=false&limit=3&cursor=YWxpY2U", "relyingParty=login.example.com&credentialId=AAAA&state=",
 		"order=newest&since=2026-03-02T10:15:00Z&until=2026-03-02T10:15:00%2B01:00&action=user.&cursor=9", "cursor=YQ",
 		"relyingParty=login.example.com&requestId=%00", "", "name=%ff",
+		"status=running&incidents=true&user=x&definition=badge", "role=enroller&run=x&cursor=MTc3MjQ0NjUwMDAwMCBB", "limit=1", "after=3&limit=2",
 	} {
 		f.Add(uint8(i), query)
 	}

@@ -46,7 +46,7 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request, op *huma.Operation
 		}
 	}
 	if op.RequestBody != nil {
-		if err := buffer(w, r); err != nil {
+		if err := buffer(w, r, op); err != nil {
 			return nil, err
 		}
 	}
@@ -67,11 +67,15 @@ func (f *front) authenticate(r *http.Request) (*tenant.Client, error) {
 }
 
 // buffer replaces r's body with what it holds.
-func buffer(w http.ResponseWriter, r *http.Request) error {
-	if !web.IsJSON(r) {
+func buffer(w http.ResponseWriter, r *http.Request, op *huma.Operation) error {
+	wantsXML := op.RequestBody.Content[mediaXML] != nil
+	switch {
+	case wantsXML && !web.IsXML(r):
+		return web.ErrNotXML
+	case !wantsXML && !web.IsJSON(r):
 		return web.ErrNotJSON
 	}
-	body, err := web.ReadBody(w, r, web.MaxBodyBytes)
+	body, err := web.ReadBody(w, r, op.MaxBodyBytes-1)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/base64"
 	"slices"
+	"strings"
 
 	"bestow.dev/internal/credential"
 )
@@ -37,7 +38,8 @@ func each[D, T any](list []D, translate func(*D) T) []T {
 const defaultPage = 100
 
 // cut returns the page that p asks for of a list that the domain gives whole. key
-// orders the list, and every item has its own.
+// orders the list, and every item has its own. The list is ordered here: databases have
+// orders of their own for text, and a cursor has to mean the same in all of them.
 func cut[D, T any](all []D, p Paging, key func(D) string, translate func(D) T) (page[T], error) {
 	after, err := base64.RawURLEncoding.Strict().DecodeString(p.Cursor)
 	if err != nil {
@@ -46,6 +48,8 @@ func cut[D, T any](all []D, p Paging, key func(D) string, translate func(D) T) (
 	if p.Limit == 0 {
 		p.Limit = defaultPage
 	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b D) int { return strings.Compare(key(a), key(b)) })
 	from := 0
 	if len(after) > 0 {
 		from = slices.IndexFunc(all, func(d D) bool { return key(d) > string(after) })

@@ -26,6 +26,8 @@ type problem struct {
 
 	// Whoever registers, or signs in, on behalf of others has to be able to tell them why.
 	Decision *decision `json:"decision,omitempty" doc:"With policy.refused: what every policy made of it, rule by rule"`
+
+	Problems []definitionProblem `json:"problems,omitempty" nullable:"false" doc:"With the refusals of a process definition: what is wrong, by line"`
 }
 
 // Error implements [huma.StatusError].
@@ -78,6 +80,7 @@ func problemOf(ctx context.Context, err error) *problem {
 		Field:     f.Field,
 		RequestID: web.RequestID(ctx),
 		Decision:  decisionOf(err),
+		Problems:  problemsOf(err),
 	}
 }
 

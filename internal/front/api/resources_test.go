@@ -46,13 +46,16 @@ func TestUsers(t *testing.T) {
 
 	w.enrolled("alice", newDesk(t))
 	export := w.must(http.StatusOK, "idm", "GET", alice+"/export", nil).object(t)
-	for name, want := range map[string]int{"credentials": 1, "ceremonies": 1, "invitations": 0, "sessions": 0} {
+	for name, want := range map[string]int{"credentials": 1, "ceremonies": 1, "invitations": 0, "sessions": 0, "runs": 1} {
 		if got := export[name].([]any); len(got) != want {
 			t.Errorf("export: %d %s, want %d", len(got), name, want)
 		}
 	}
 	if c := export["credentials"].([]any)[0].(map[string]any); c["evidence"] == nil || c["credentialId"] == "" {
 		t.Errorf("exported credential: %v", c)
+	}
+	if r := export["runs"].([]any)[0].(map[string]any); r["process"] != "enrolKey" || r["starter"] != "client:idm" || r["ended"] != nil || r["variables"].(map[string]any)["count"] != 7.0 {
+		t.Errorf("exported run: %v", r)
 	}
 	if len(export["events"].([]any)) < 5 || export["user"].(map[string]any)["name"] != "Alice" {
 		t.Errorf("export: %v", export)
@@ -71,7 +74,7 @@ func TestPages(t *testing.T) {
 		w.user(fmt.Sprintf("user-%d", i))
 		w.must(http.StatusCreated, "admin", "POST", "/clients", map[string]any{"id": fmt.Sprintf("client-%d", i), "scopes": []string{"fido.read"}})
 	}
-	for path, want := range map[string]int{"/users": 7, "/clients": 7 + 10, "/relying-parties": 2, "/audit-events": 14, "/audit-events?order=newest": 14} {
+	for path, want := range map[string]int{"/users": 7, "/clients": 7 + len(file()[0].Clients), "/relying-parties": 2, "/audit-events": 14, "/audit-events?order=newest": 14} {
 		for _, limit := range []int{1, 3, 7, 1000} {
 			seen := map[string]bool{}
 			pages := 0

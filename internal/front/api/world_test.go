@@ -14,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/api"
+	"bestow.dev/internal/process"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
@@ -35,12 +37,14 @@ type world struct {
 	db     *store.DB
 	dir    *tenant.Directory
 	svc    *credential.Service
+	runs   *process.Service
 	server *httptest.Server
 
 	mu  sync.Mutex
 	now time.Time
 
-	held atomic.Pointer[hold]
+	held   atomic.Pointer[hold]
+	stamps atomic.Bool // whether the work of a badge's last task comes off
 }
 
 // hold stops whatever asks the credential service's clock, for as long as the test wants.
@@ -72,7 +76,7 @@ func file() []tenant.FileTenant {
 	client := func(id string, scopes ...tenant.Scope) tenant.FileClient {
 		return tenant.FileClient{ID: id, Secrets: []string{secret}, Scopes: scopes}
 	}
-	idm := []tenant.Scope{tenant.ScopeProvision, tenant.ScopeRead, tenant.ScopeManage, tenant.ScopeAuthenticate, tenant.ScopeUsersWrite, tenant.ScopeAuditRead}
+	idm := []tenant.Scope{tenant.ScopeProvision, tenant.ScopeRead, tenant.ScopeManage, tenant.ScopeAuthenticate, tenant.ScopeUsersWrite, tenant.ScopeAuditRead, tenant.ScopeProcessRun}
 	narrow := client("narrow", idm...)
 	narrow.RelyingParties = []string{other}
 	return []tenant.FileTenant{
@@ -83,6 +87,8 @@ func file() []tenant.FileTenant {
 				client("admin", tenant.ScopeAdmin), client("idm", idm...), client("hr", idm...), narrow,
 				client("provision", tenant.ScopeProvision), client("read", tenant.ScopeRead), client("manage", tenant.ScopeManage),
 				client("authenticate", tenant.ScopeAuthenticate), client("users", tenant.ScopeUsersWrite), client("auditor", tenant.ScopeAuditRead),
+				client("runner", tenant.ScopeProcessRun), client("deployer", tenant.ScopeProcessDeploy),
+				client("enroller", tenant.Enroller.Scopes()...), client("helpdesk", tenant.Enroller.Scopes()...), client("dora", tenant.ScopeProcessRun),
 			},
 		},
 		{Name: "globex", RelyingParties: []tenant.RelyingParty{{ID: site}}, Clients: []tenant.FileClient{client("globex", tenant.ScopeAdmin)}},
@@ -95,16 +101,26 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.dir, err = tenant.New(t.Context(), w.db, file(), w.clock)
 	check(t, err)
-	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.heldClock})
+	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.heldClock, Runs: oneRun})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
+	settings := w.openProcesses()
 	door, err := api.New(api.Config{
-		Credentials: w.svc, Directory: w.dir, Trail: w.db, InvitationURL: "https://id.example.com/enrol#", Now: w.clock,
+		Credentials: w.svc, Directory: w.dir, Trail: w.db, Processes: w.runs, Provision: settings,
+		InvitationURL: "https://id.example.com/enrol#", TaskURL: "https://id.example.com/task#", Now: w.clock,
 	})
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// oneRun is the run of a process that everybody has.
+func oneRun(context.Context, string, credential.UserID) ([]credential.PersonRun, error) {
+	return []credential.PersonRun{{
+		ID: "run-1", Process: "enrolKey", Version: 2, Status: "running", Starter: audit.Actor{Kind: audit.Client, ID: "idm"},
+		Variables: map[string]json.RawMessage{"count": json.RawMessage("7")},
+	}}, nil
 }
 
 func check(t testing.TB, err error) {
@@ -247,7 +263,7 @@ func quiet(t testing.TB) *slog.Logger {
 	t.Cleanup(func() {
 		log.mu.Lock()
 		defer log.mu.Unlock()
-		for _, no := range []string{secret, "bst_", "Basic ", "Bearer "} {
+		for _, no := range []string{secret, elsewhere, deskLink, "bst_", "Basic ", "Bearer "} {
 			if bytes.Contains(log.text.Bytes(), []byte(no)) {
 				t.Errorf("the log holds %q", no)
 			}
