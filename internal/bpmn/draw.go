@@ -15,6 +15,9 @@ import (
 //go:embed draw.css
 var style string
 
+// Style is the style sheet of pictures, as [Draw] writes it into them.
+func Style() string { return style }
+
 // margin is around everything, for labels below events at the edge too.
 const margin = 40
 
@@ -83,7 +86,9 @@ func (p *pen) open() {
 	p.printf(`<svg xmlns="http://www.w3.org/2000/svg" class="bpmn" role="img" aria-label="%s" viewBox="%s %s %s %s" width="%s" height="%s">`+"\n",
 		esc(p.title()), num(low.X-margin), num(low.Y-margin), num(w), num(h), num(w), num(h))
 	p.printf("<title>%s</title>\n<desc>%s</desc>\n", esc(p.title()), esc(p.description()))
-	p.printf("<style>\n%s</style>\n", style)
+	if !p.at.Unstyled {
+		p.printf("<style>\n%s</style>\n", style)
+	}
 	for _, class := range []string{"arrow", "arrow taken"} {
 		p.printf(`<defs><marker id="bpmn-%s" viewBox="0 0 10 10" refX="9" refY="5" markerUnits="userSpaceOnUse" markerWidth="11" markerHeight="11" orient="auto"><path class="%s" d="M0 1 10 5 0 9z"/></marker></defs>`+"\n",
 			strings.ReplaceAll(class, " ", "-"), class)

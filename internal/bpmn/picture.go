@@ -36,6 +36,10 @@ type Picture struct {
 
 	Marks map[string]Mark // by element
 	Flows map[string]bool // flows that were taken
+
+	// Unstyled leaves the style out, for a page that has [Style] in a sheet of its own: one
+	// that allows no style within.
+	Unstyled bool
 }
 
 // Show adds what happened at an element, and the flow it was entered by, if any. What

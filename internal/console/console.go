@@ -23,12 +23,15 @@
 package console
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
@@ -85,6 +88,7 @@ type Console struct {
 	Config
 	mux     *http.ServeMux
 	menu    []menuEntry
+	texts   page.Texts // of faults
 	handler http.Handler
 }
 
@@ -99,7 +103,7 @@ func New(c Config) (*Console, error) {
 	if c.Credentials == nil || c.Trail == nil || c.Origin == "" {
 		return nil, errors.New("console: credentials, trail and origin are required")
 	}
-	s := &Console{Config: c, mux: http.NewServeMux()}
+	s := &Console{Config: c, mux: http.NewServeMux(), texts: maps.Clone(texts)}
 	// A cookie is not enough: what changes something comes from a page of ours.
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.problem(w, r, nil, errCrossOrigin) }))
@@ -150,6 +154,18 @@ func (c *Console) Add(p Page) error {
 	}
 	return nil
 }
+
+// AddAsset serves a style sheet or script at [Root]/assets/ and its name, to everybody.
+// The name's ending says what it is.
+func (c *Console) AddAsset(name string, content []byte) {
+	c.mux.HandleFunc("GET "+Root+"/assets/"+name, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache") // asked again each time, so that an update is seen at once
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
+	})
+}
+
+// AddWords adds what people read about faults: texts whose keys are "fault." and the code.
+func (c *Console) AddWords(words page.Texts) { maps.Copy(c.texts, words) }
 
 // ServeHTTP implements [http.Handler], for [Root] and all below it.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }

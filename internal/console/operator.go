@@ -91,6 +91,9 @@ type View struct {
 	Title string // key of the title in the texts of Pages
 	Data  any
 
+	// Styles and Scripts are the page's own, modules the latter: paths of ours.
+	Styles, Scripts []string
+
 	// Status is the answer's; zero is 200.
 	Status int
 }
@@ -108,6 +111,7 @@ func (o *Operator) Show(w http.ResponseWriter, v View) error {
 	}
 	return write(w, cmp.Or(v.Status, http.StatusOK), o.Language, "layout.html", layout{
 		Title: title, Menu: o.menu(), Person: o.DisplayName, Role: string(o.Role), Body: body,
+		Styles: v.Styles, Scripts: v.Scripts,
 	})
 }
 
@@ -118,6 +122,8 @@ type layout struct {
 	Person string
 	Role   string // empty: none
 	Body   template.HTML
+
+	Styles, Scripts []string
 }
 
 type menuItem struct {

@@ -15,14 +15,17 @@ var (
 
 // words returns what people read about a fault: its own text where they can do
 // something about it, else that of its kind.
-func words(lang string, f *fault.Error) string {
+func (c *Console) words(lang string, f *fault.Error) string {
 	for _, key := range []string{"fault." + f.Code, "kind." + f.Kind.String()} {
-		if text, err := texts.Say(lang, key); err == nil {
+		if text, err := c.texts.Say(lang, key); err == nil {
 			return text
 		}
 	}
-	return texts["kind.internal"].In(lang)
+	return c.texts["kind.internal"].In(lang)
 }
+
+// Words returns what the operator reads about err, for a page that tells of it itself.
+func (o *Operator) Words(err error) string { return o.console.words(o.Language, fault.From(err)) }
 
 // problem answers with a page about err. o is who asked; nil for nobody who is known.
 func (c *Console) problem(w http.ResponseWriter, r *http.Request, o *Operator, err error) {
@@ -32,7 +35,7 @@ func (c *Console) problem(w http.ResponseWriter, r *http.Request, o *Operator, e
 		o = &Operator{Language: page.Language(r), console: c}
 	}
 	data := map[string]any{
-		"Words": words(o.Language, f), "Code": f.Code, "Request": web.RequestID(r.Context()),
+		"Words": o.Words(err), "Code": f.Code, "Request": web.RequestID(r.Context()),
 		"Denied": f.Kind == fault.Denied && o.Name != "", "Person": o.DisplayName, "Role": string(o.Role),
 	}
 	if f.Kind == fault.Limited {
@@ -45,13 +48,13 @@ func (c *Console) problem(w http.ResponseWriter, r *http.Request, o *Operator, e
 }
 
 // writeRefusal answers a call of the sign-in page.
-func writeRefusal(w http.ResponseWriter, r *http.Request, err error) {
+func (c *Console) writeRefusal(w http.ResponseWriter, r *http.Request, err error) {
 	web.LogFault(r.Context(), err)
 	f := fault.From(err)
 	if f.Kind == fault.Limited {
 		w.Header().Set("Retry-After", web.RetryAfter)
 	}
 	web.WriteJSON(w, web.StatusOf(f), map[string]string{
-		"code": f.Code, "message": words(page.Language(r), f), "requestId": web.RequestID(r.Context()),
+		"code": f.Code, "message": c.words(page.Language(r), f), "requestId": web.RequestID(r.Context()),
 	})
 }

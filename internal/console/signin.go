@@ -69,7 +69,7 @@ func (c *Console) session(w http.ResponseWriter, r *http.Request) {
 func (c *Console) call(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
-			writeRefusal(w, r, err)
+			c.writeRefusal(w, r, err)
 		}
 	}
 }

@@ -90,7 +90,7 @@ func TestWords(t *testing.T) {
 		{fault.New(fault.Rejected, "webauthn.origin", "x"), page.English, "The answer of the passkey was refused."},
 		{fault.New(fault.Kind(200), "x", "x"), page.English, "Something went wrong on our side."},
 	} {
-		if got := words(tt.lang, tt.f); got != tt.want {
+		if got := (&Operator{Language: tt.lang, console: &Console{texts: texts}}).Words(tt.f); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.f.Code, got, tt.want)
 		}
 	}

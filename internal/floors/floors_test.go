@@ -81,9 +81,14 @@ var rooms = map[string][]string{
 	"internal/console": {
 		"webauthn", "internal/policy", "internal/fault", "internal/audit", "internal/tenant", "internal/credential", "internal/web", "internal/page",
 	},
-	"internal/agent":           {"cose", "ctap", "webauthn", "internal/plugout", "internal/strictjson"},
-	"internal/agent/scheme":    {"internal/plugout"},
-	"internal/agent/relaytest": {"internal/plugout"}, // a relay for the agent's tests
+	// What the console shows of processes, and of what they reach.
+	"internal/console/processes": {
+		"internal/console", "internal/page", "internal/web", "internal/process", "internal/bpmn", "internal/credential", "internal/tenant", "internal/fault",
+	},
+	"internal/console/settings": {"internal/console", "internal/page", "internal/web", "internal/provision", "internal/tenant", "internal/fault"},
+	"internal/agent":            {"cose", "ctap", "webauthn", "internal/plugout", "internal/strictjson"},
+	"internal/agent/scheme":     {"internal/plugout"},
+	"internal/agent/relaytest":  {"internal/plugout"}, // a relay for the agent's tests
 	"internal/agent/cli": {
 		"internal/agent", "internal/agent/scheme", "ctap", "ctap/softkey", "webauthn", "internal/plugout", "internal/strictjson",
 	},

@@ -16,6 +16,7 @@ type RunFilter struct {
 	Definition string // empty for all
 	Status     Status // empty for all
 	Subject    string // user id; empty for all
+	Parent     string // run that called them; empty for all
 	Incidents  bool   // only those with incidents
 	After      string // a page's Next; empty begins
 	Limit      int    // 1 to 1000; zero means 100
@@ -39,7 +40,8 @@ func (s *Service) Runs(ctx context.Context, by tenant.Authority, f RunFilter) (*
 		return nil, err
 	}
 	q := RunQuery{
-		Tenant: by.Tenant, Definition: f.Definition, Status: f.Status, Subject: f.Subject, Incidents: f.Incidents, Limit: limit + 1,
+		Tenant: by.Tenant, Definition: f.Definition, Status: f.Status, Subject: f.Subject, Parent: f.Parent,
+		Incidents: f.Incidents, Limit: limit + 1,
 	}
 	if q.BeforeTime, q.BeforeID, err = readCursor(f.After); err != nil {
 		return nil, err

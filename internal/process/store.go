@@ -106,6 +106,7 @@ type RunQuery struct {
 	Definition string // empty for all
 	Status     Status // empty for all
 	Subject    string // user id; empty for all
+	Parent     string // run that called them; empty for all
 	Incidents  bool   // only those with incidents
 
 	// BeforeTime and BeforeID are where the page before ended; zero begins.

@@ -89,6 +89,9 @@ func selectRuns(query process.RunQuery) (text string, args []any) {
 	if query.Subject != "" {
 		w.and("r.subject = ?", query.Subject)
 	}
+	if query.Parent != "" {
+		w.and("r.parent = ? AND r.parent_job <> ''", query.Parent)
+	}
 	if query.Incidents {
 		w.and("EXISTS (SELECT 1 FROM process_job i WHERE i.run_id = r.id AND i.state = 'incident')")
 	}

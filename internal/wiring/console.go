@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"bestow.dev/internal/console"
+	"bestow.dev/internal/console/processes"
+	"bestow.dev/internal/console/settings"
 	"bestow.dev/internal/tenant"
 )
 
@@ -26,10 +28,21 @@ func (s *Server) mountConsole(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
+	if err := processes.Add(door, processes.Config{
+		Processes: s.Processes, Credentials: s.Credentials, Wakeups: s.DB.Hub(), TaskURL: s.TaskURL(),
+	}); err != nil {
+		return err
+	}
+	if err := settings.Add(door, settings.Config{Provision: s.Provision}); err != nil {
+		return err
+	}
 	mux.Handle(console.Root, door)
 	mux.Handle(console.Root+"/", door)
 	return nil
 }
+
+// TaskURL is what the secret of a link to a person's task is put behind.
+func (a *App) TaskURL() string { return a.url + "/task#" }
 
 // ConsoleURL is where operators sign in.
 func (a *App) ConsoleURL() string { return a.url + console.Root }
