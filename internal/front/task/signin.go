@@ -55,7 +55,9 @@ func toSignIn(w http.ResponseWriter, r *http.Request) {
 // must not have the sign-in page lead somewhere else.
 func pathBack(to string) string {
 	id, ok := strings.CutPrefix(to, Root+"/")
-	plain := func(r rune) bool { return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' }
+	plain := func(r rune) bool {
+		return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-'
+	}
 	if !ok || id == "" || strings.ContainsFunc(id, func(r rune) bool { return !plain(r) }) {
 		return Root
 	}
