@@ -250,7 +250,7 @@ func fileTenants(cfg *config.Config, publicURL string) ([]tenant.FileTenant, err
 		}
 		for _, c := range t.Clients {
 			ft.Clients = append(ft.Clients, tenant.FileClient{
-				ID: c.ID, Name: c.Name, Secrets: c.Keys, Scopes: c.Scopes, RelyingParties: c.RelyingParties,
+				ID: c.ID, Name: c.Name, Secrets: c.Keys, Scopes: c.Scopes, RelyingParties: c.RelyingParties, Certificates: c.Certificates,
 			})
 		}
 		tenants = append(tenants, ft)
