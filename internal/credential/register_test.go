@@ -382,7 +382,7 @@ func TestChallengeBytes(t *testing.T) {
 			RelyingParty: site, User: credential.ByName("alice@example.com"), ChallengeBytes: tt.asked,
 		})
 		if tt.want == 0 {
-			wantError(t, err, credential.ErrChallengeBytes)
+			wantFault(t, err, credential.ErrChallengeBytes)
 			continue
 		}
 		check(t, err)
