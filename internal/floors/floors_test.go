@@ -82,6 +82,7 @@ var rooms = map[string][]string{
 	// What the console shows of processes, and of what they reach.
 	"internal/console/processes": {
 		"internal/console", "internal/page", "internal/web", "internal/process", "internal/bpmn", "internal/credential", "internal/tenant", "internal/fault",
+		"processes",
 	},
 	"internal/console/settings": {"internal/console", "internal/page", "internal/web", "internal/provision", "internal/tenant", "internal/fault"},
 	"internal/agent":            {"cose", "ctap", "webauthn", "internal/plugout", "internal/strictjson"},

@@ -29,7 +29,7 @@ func (s *Server) mountConsole(mux *http.ServeMux) error {
 		return err
 	}
 	if err := processes.Add(door, processes.Config{
-		Processes: s.Processes, Credentials: s.Credentials, Wakeups: s.DB.Hub(), TaskURL: s.TaskURL(),
+		Processes: s.Processes, Credentials: s.Credentials, Wakeups: s.DB.Hub(), TaskURL: s.TaskURL() + "#",
 	}); err != nil {
 		return err
 	}
@@ -40,9 +40,6 @@ func (s *Server) mountConsole(mux *http.ServeMux) error {
 	mux.Handle(console.Root+"/", door)
 	return nil
 }
-
-// TaskURL is what the secret of a link to a person's task is put behind.
-func (a *App) TaskURL() string { return a.url + "/task#" }
 
 // ConsoleURL is where operators sign in.
 func (a *App) ConsoleURL() string { return a.url + console.Root }

@@ -50,6 +50,8 @@ var texts = page.Texts{
 	"deployed.new":  {EN: "Version %d is deployed. Runs that are under way stay with theirs.", DE: "Version %d ist eingespielt. Laufende Läufe bleiben bei ihrer."},
 	"deployed.same": {EN: "Version %d is the same already; nothing was changed.", DE: "Version %d ist schon dieselbe; nichts wurde geändert."},
 
+	"deployed.look": {EN: "Look at it", DE: "Ansehen"},
+
 	"line":         {EN: "Line", DE: "Zeile"},
 	"line.problem": {EN: "What is wrong", DE: "Was nicht stimmt"},
 	"line.instead": {EN: "What to do instead", DE: "Was stattdessen"},
@@ -63,6 +65,10 @@ var texts = page.Texts{
 	"deploy.selfservice": {EN: "People may start it for themselves", DE: "Menschen dürfen ihn für sich selbst starten"},
 	"deploy.force":       {EN: "Deploy it all the same. This is noted in the audit trail.", DE: "Trotzdem einspielen. Das steht dann im Protokoll."},
 	"deploy.button":      {EN: "Check and deploy", DE: "Prüfen und einspielen"},
+
+	"shipped":       {EN: "To begin with", DE: "Für den Anfang"},
+	"shipped.how":   {EN: "Definitions that come with Bestow. A link puts one into the form, where you can change it before you deploy it.", DE: "Definitionen, die mit Bestow kommen. Ein Link setzt eine ins Formular; dort können Sie sie ändern, bevor Sie sie einspielen."},
+	"shipped.calls": {EN: "calls, to be deployed before it:", DE: "ruft auf, vorher einzuspielen:"},
 
 	"start.title":      {EN: "Start a process", DE: "Prozess starten"},
 	"start.user":       {EN: "Login name of the user it is for", DE: "Anmeldename des Benutzers, für den er läuft"},
