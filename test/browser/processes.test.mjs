@@ -47,6 +47,7 @@ const spareKey = header + `<error id="no" errorCode="NOT_APPROVED"/>
   <exclusiveGateway id="choice" name="approved?" default="denied"/>
   <serviceTask id="options" name="Get creation options" flowable:delegateExpression="\${daFidoGetCreationOptionsTask}"><extensionElements>
     <flowable:field name="connection" stringValue="da"/><flowable:field name="userid" expression="\${user.name}"/>
+    <flowable:failedJobRetryTimeCycle>R0/PT1S</flowable:failedJobRetryTimeCycle>
   </extensionElements></serviceTask>
   <callActivity id="tell" name="Tell the user" calledElement="tellUser"/>
   <userTask id="confirm" name="Confirm receipt" flowable:assignee="\${user.name}"><extensionElements>
@@ -211,7 +212,7 @@ test("an enroller starts a process, watches it, does a task and mends it", async
   await watcher.getByRole("link", { name: "tellUser" }).waitFor();
   await shoot(watcher, "processes-11-mended");
   await watcher.getByRole("link", { name: "tellUser" }).click();
-  await watcher.getByText("Called by run").waitFor();
+  await watcher.getByText("Called by run", { exact: true }).waitFor();
   await watcher.getByText("A key for carol@example.com is on its way.").first().waitFor();
   await watcher.goto(run);
 
