@@ -121,7 +121,7 @@ async function deploy(name, text) {
 
 test("an administrator deploys a definition, and is told what is wrong with one", async (t) => {
   const page = await operator(t, "alice@example.com", "administrator");
-  await page.getByRole("link", { name: "Processes" }).click();
+  await page.getByRole("link", { name: "Processes", exact: true }).click();
   await page.getByText("No process was deployed yet.").waitFor();
   await page.getByRole("link", { name: "Deploy a definition" }).click();
 
@@ -139,7 +139,7 @@ test("an administrator deploys a definition, and is told what is wrong with one"
     if (text === spareKey) await shoot(page, "processes-2-warned"); // of a connection that is not there yet
     await page.goto(server.url + "/console/deploy");
   }
-  await page.getByRole("link", { name: "Processes" }).click();
+  await page.getByRole("link", { name: "Processes", exact: true }).click();
   await page.getByRole("link", { name: "Spare security key" }).waitFor();
   await shoot(page, "processes-2-definitions");
   await page.getByRole("link", { name: "Spare security key" }).click();

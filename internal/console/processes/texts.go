@@ -41,7 +41,7 @@ var texts = page.Texts{
 	"definition.forced_how":  {EN: "It was deployed although a task that has to be done in the background is not.", DE: "Sie wurde eingespielt, obwohl eine Aufgabe, die im Hintergrund laufen muss, es nicht tut."},
 	"definition.runs":        {EN: "Runs of this process", DE: "Läufe dieses Prozesses"},
 	"definition.file":        {EN: "Download the file", DE: "Datei herunterladen"},
-	"definition.warnings":    {EN: "Probably not meant", DE: "Wahrscheinlich nicht so gemeint"},
+	"definition.warnings":    {EN: "Worth a look", DE: "Einen Blick wert"},
 	"definition.picture":     {EN: "Picture of the process", DE: "Bild des Prozesses"},
 	"definition.tasks":       {EN: "What is done by the server", DE: "Was der Server erledigt"},
 	"definition.does":        {EN: "Service task or process", DE: "Service-Task oder Prozess"},
@@ -53,9 +53,10 @@ var texts = page.Texts{
 	"deployed.look": {EN: "Look at it", DE: "Ansehen"},
 
 	"line":         {EN: "Line", DE: "Zeile"},
-	"line.problem": {EN: "What is wrong", DE: "Was nicht stimmt"},
-	"line.instead": {EN: "What to do instead", DE: "Was stattdessen"},
+	"line.problem": {EN: "Problem", DE: "Problem"},
+	"line.instead": {EN: "Instead", DE: "Besser"},
 
+	"deploy.back":        {EN: "All processes", DE: "Alle Prozesse"},
 	"deploy.title":       {EN: "Deploy a definition", DE: "Definition einspielen"},
 	"deploy.problems":    {EN: "What is wrong, by line", DE: "Was nicht stimmt, nach Zeilen"},
 	"deploy.how":         {EN: "A file of BPMN 2.0 with one process becomes the newest version of that process. It is checked first; one that is refused changes nothing.", DE: "Eine BPMN-2.0-Datei mit einem Prozess wird die neueste Version dieses Prozesses. Sie wird vorher geprüft; eine abgelehnte ändert nichts."},
@@ -130,7 +131,7 @@ var texts = page.Texts{
 
 	"incident.title":       {EN: "%s needs help", DE: "%s braucht Hilfe"},
 	"incident.unsaid":      {EN: "It did not say why.", DE: "Der Grund wurde nicht genannt."},
-	"incident.how":         {EN: "It was tried %d times and is not tried again by itself. The run waits here.", DE: "Es wurde %d-mal versucht und wird nicht von selbst wiederholt. Der Lauf wartet hier."},
+	"incident.how":         {EN: "Tries so far: %d. It is not tried again by itself; the run waits here.", DE: "Versuche bisher: %d. Es wird nicht von selbst wiederholt; der Lauf wartet hier."},
 	"incident.retry":       {EN: "Retry", DE: "Noch einmal versuchen"},
 	"incident.retry_hint":  {EN: "Once the cause is gone. It begins to count its tries anew.", DE: "Wenn die Ursache behoben ist. Die Versuche zählen von vorn."},
 	"incident.skip":        {EN: "Skip it", DE: "Überspringen"},
