@@ -154,6 +154,7 @@ func (db *DB) write(ctx context.Context, fn func(ctx context.Context, q tx) erro
 	if err != nil {
 		return db.engine.fault(err)
 	}
+	db.written.Add(1)
 	for _, hook := range u.hooks {
 		hook()
 	}
