@@ -39,6 +39,7 @@ func (b *bench) processes(ctx context.Context) error {
 	n := *runs
 	var whole, table []time.Duration
 	var written store.Written
+	var busy time.Duration
 	for round := range *rounds {
 		took, err := b.jobTable(ctx, n)
 		if err != nil {
@@ -49,11 +50,12 @@ func (b *bench) processes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		before := b.server.DB.Written()
+		before, idle := b.server.DB.Written(), cpuTime()
 		if took, err = together(*flight, persons, func(p *person) error { return p.provision(ctx) }); err != nil {
 			return err
 		}
 		after := b.server.DB.Written()
+		busy += cpuTime() - idle
 		written.Transactions += after.Transactions - before.Transactions
 		written.Commits += after.Commits - before.Commits
 		whole = append(whole, took)
@@ -62,6 +64,7 @@ func (b *bench) processes(ctx context.Context) error {
 	report(fmt.Sprintf("  floor: its %d jobs of the table alone, empty", jobsOfARun), n, table)
 	each := float64(n * *rounds)
 	fmt.Printf("%-52s %12.1f, in %.1f commits\n", "  transactions of one", float64(written.Transactions)/each, float64(written.Commits)/each)
+	fmt.Printf("%-52s %9.1f ms, persons and keys included\n", "  processor time of one", busy.Seconds()*1000/each)
 	return nil
 }
 
