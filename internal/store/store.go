@@ -83,6 +83,7 @@ type DB struct {
 	hub     *Hub
 	log     *slog.Logger
 	written atomic.Int64
+	heads   heads
 }
 
 // engine is what SQLite and PostgreSQL do each in their own way.

@@ -245,5 +245,5 @@ func (u *unit) finish(ctx context.Context) error {
 	if len(u.events) == 0 {
 		return nil
 	}
-	return writeAudit(ctx, u.tx, u.events)
+	return u.writeAudit(ctx)
 }
