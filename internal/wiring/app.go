@@ -156,7 +156,8 @@ func (a *App) openRelay(publicURL string) error {
 		return fmt.Errorf("tls.ca-file: %w", err)
 	}
 	c := relay.Config{
-		Store: a.DB.Relay(), Clients: relayClientsOf{a.clients, a}, Wakeups: a.DB.Hub(), Caller: relayCaller{caller, a},
+		Store: a.DB.Relay(), Clients: relayClientsOf{a.clients, a}, Wakeups: a.DB.Hub(), Caller: caller,
+		Ended:     func(ctx context.Context, c *relay.Stored) error { return a.Provision.Ended(ctx, c) },
 		PublicURL: publicURL + "/hermod/rest/ms", Log: a.log,
 	}
 	if h := a.config.Fronts.Hermod; h != nil {
