@@ -52,15 +52,22 @@ func (p *play) readRuns(ctx context.Context) (answer json.RawMessage, err error)
 	return answer, nil
 }
 
-// course is what happened in the runs, in order, with the time since the first of it.
+// passing are the kinds of entries that say where a run came by, and not what was done.
+var passing = []string{"entered", "left"}
+
+// course is what was done in the runs, in order, with the time since the first of it.
 func course(all []told) []string {
 	slices.SortStableFunc(all, func(a, b told) int { return cmp.Or(a.Time.Compare(b.Time), -strings.Compare(a.of, b.of)) })
-	lines := []string{fmt.Sprintf("%d entries, both runs have completed:", len(all))}
+	lines := []string{fmt.Sprintf("%d entries, both runs have completed; without the steps between:", len(all))}
 	for _, e := range all {
-		line := fmt.Sprintf("%6d ms  %-20s  %-10s %-17s %s", e.Time.Sub(all[0].Time)/time.Millisecond, e.of, e.Kind, e.Element, e.Text)
-		if e.Actor != "" {
-			line += "  (" + e.Actor + ")"
+		if slices.Contains(passing, e.Kind) {
+			continue
 		}
+		text := e.Text
+		if e.Actor != "" {
+			text = strings.TrimLeft(text+", by "+e.Actor, ", ")
+		}
+		line := fmt.Sprintf("%6d ms  %-20s  %-9s %-16s  %s", e.Time.Sub(all[0].Time)/time.Millisecond, e.of, e.Kind, e.Element, text)
 		lines = append(lines, strings.TrimRight(line, " "))
 	}
 	return lines

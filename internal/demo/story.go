@@ -198,7 +198,7 @@ func (p *play) readAudit(ctx context.Context) error {
 	}
 	lines := []string{fmt.Sprintf("%d events in one hash chain:", len(trail))}
 	for _, e := range trail {
-		lines = append(lines, fmt.Sprintf("%3d  %-32s %-36s via %s %s", e.Seq, e.Action, e.Actor.Kind+":"+e.Actor.ID, e.Via, e.Outcome))
+		lines = append(lines, fmt.Sprintf("%3d  %-26s %-43s %-13s %s", e.Seq, e.Action, e.Actor.Kind+":"+e.Actor.ID, e.Via, e.Outcome))
 	}
 	s.done(lines...)
 	return nil
