@@ -385,9 +385,11 @@ func testCall(t *testing.T, db *store.DB) {
 	if none, err := b.CalledRun(t.Context(), "acme", "j1"); none != nil || err != nil {
 		t.Errorf("a call that was not made has the run %+v (%v)", none, err)
 	}
-	b.begin(child, func(c *process.Change) {
-		c.Calls = claimOf(job)
-		c.Secrets = map[string]json.RawMessage{"secret:1": json.RawMessage(`1`)}
+	wakes(t, db, process.WakeRun+"r1", "the call that it made", func() {
+		b.begin(child, func(c *process.Change) {
+			c.Calls = claimOf(job)
+			c.Secrets = map[string]json.RawMessage{"secret:1": json.RawMessage(`1`)}
+		})
 	})
 	b.wantJobs("r1", "j1 call waiting")
 	got, err := b.CalledRun(t.Context(), "acme", "j1")
