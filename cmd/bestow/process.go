@@ -16,6 +16,7 @@ import (
 )
 
 type processCmd struct {
+	Shipped     processShippedCmd     `cmd:"" help:"List the definitions that come with the program, or print one."`
 	Check       processCheckCmd       `cmd:"" help:"Check a definition in a file, without changing anything."`
 	Deploy      processDeployCmd      `cmd:"" help:"Make a definition the newest version of its process."`
 	Definitions processDefinitionsCmd `cmd:"" help:"List the processes that can be started."`
@@ -85,7 +86,8 @@ func (c processCheckCmd) Run(in *invocation) error {
 
 type processDeployCmd struct {
 	scope
-	File        string `arg:"" help:"BPMN 2.0 file." type:"existingfile"`
+	File        string `arg:"" optional:"" help:"BPMN 2.0 file." type:"existingfile"`
+	Shipped     string `help:"Instead of a file: a definition that comes with the program, and those that it calls; or all." placeholder:"NAME"`
 	SelfService bool   `help:"People may start it for themselves."`
 	Force       bool   `help:"Deploy it although a task that has to be asynchronous is not. This is audited."`
 }
@@ -94,11 +96,18 @@ func (processDeployCmd) Help() string {
 	return `Runs that are under way stay with the version they began with.
 
 Example:
-  bestow process deploy enrol.bpmn`
+  bestow process deploy enrol.bpmn
+  bestow process deploy --shipped security-key`
 }
 
 // Run deploys the definition.
 func (c processDeployCmd) Run(in *invocation) error {
+	if (c.File == "") == (c.Shipped == "") {
+		return fault.New(fault.Invalid, "process.definition", "Name a file, or a definition with --shipped.")
+	}
+	if c.Shipped != "" {
+		return c.deployShipped(in)
+	}
 	text, err := readDefinition(c.File)
 	if err != nil {
 		return err

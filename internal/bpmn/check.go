@@ -145,7 +145,7 @@ func (r *reader) checkChoice(e *Element) {
 func hasCondition(n *node) bool { return n.kid("conditionExpression") != nil }
 
 func (r *reader) checkErrorFields(e *Element) {
-	if e.Work == nil || e.Work.literal(errorTypeField) == "" && e.Work.literal(errorMessageField) == "" {
+	if e.Work == nil || !e.Work.tellsErrors() {
 		return
 	}
 	for _, id := range e.Boundary {

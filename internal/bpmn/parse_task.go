@@ -80,7 +80,7 @@ func (r *reader) param(n *node, w *Work, p Param) {
 			return
 		}
 	}
-	if p.Name == errorTypeField || p.Name == errorMessageField {
+	if IsErrorField(p.Name) {
 		name, plain := p.Value.Literal()
 		if !plain || name != "" && CheckName(name) != nil {
 			r.refuse(n, p.Name+" does not name a variable", "write a name, not an expression")

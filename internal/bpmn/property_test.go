@@ -188,7 +188,7 @@ func answers(token int64, e *bpmn.Element) []bpmn.Event {
 	case bpmn.ServiceTask:
 		events := []bpmn.Event{bpmn.TaskDone{noon, token, set}}
 		if len(e.Boundary) > 0 {
-			events = append(events, bpmn.TaskFailed{noon, token, "REFUSED", "no"}, bpmn.TimerFired{noon, token, e.ID + "T"})
+			events = append(events, bpmn.TaskFailed{At: noon, Token: token, Code: "REFUSED", Message: "no"}, bpmn.TimerFired{noon, token, e.ID + "T"})
 		}
 		return events
 	case bpmn.UserTask:
@@ -331,7 +331,7 @@ func FuzzStep(f *testing.F) {
 			bpmn.TaskDone{noon, token, vars},
 			bpmn.UserDone{noon, token, vars},
 			bpmn.TimerFired{noon, token, name},
-			bpmn.TaskFailed{noon, token, name, ""},
+			bpmn.TaskFailed{At: noon, Token: token, Code: name},
 			bpmn.MessageCame{noon, token, vars},
 			bpmn.CallEnded{At: noon, Token: token, Variables: vars},
 			bpmn.Cancel{time.Time{}, name},

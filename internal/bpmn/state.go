@@ -53,7 +53,7 @@ type Begin struct {
 }
 
 // TaskDone says that a service task has done its work, and sets variables. Those that
-// its errorTypeField and errorMessageField name are cleared: a repeated task tells of its
+// its error fields name are cleared: a repeated task tells of its
 // last try.
 type TaskDone struct {
 	At      time.Time
@@ -62,12 +62,14 @@ type TaskDone struct {
 }
 
 // TaskFailed says that a service task ended with a BPMN error. Where the task has the
-// parameters errorTypeField and errorMessageField, the variables they name are set and
-// the task ends normally; else a boundary error catches it, or it ends the run.
+// parameters errorTypeField, errorStatusField or errorMessageField, the variables they
+// name are set and the task ends normally; else a boundary error catches it, or it ends the run.
 type TaskFailed struct {
-	At            time.Time
-	Token         int64
-	Code, Message string
+	At      time.Time
+	Token   int64
+	Code    string
+	Status  string // what a party outside called it; empty: nothing
+	Message string
 }
 
 // UserDone says that a person has completed a user task, and sets variables: those of
@@ -94,7 +96,9 @@ type MessageCame struct {
 }
 
 // CallEnded says that a called process has ended, with its variables: well, if Error is
-// empty. Where it was cancelled, Error is CodeCancelled.
+// empty. Where it was cancelled, Error is CodeCancelled. What is mapped out of it comes
+// back either way, so that whoever catches the error knows more of it; nil for a process
+// whose variables nobody knows.
 type CallEnded struct {
 	At             time.Time
 	Token          int64

@@ -32,15 +32,11 @@ func (d *Definition) meaning(s State, e Event) (func(*run), error) {
 		return d.answer(s, e, answer{e.At, e.Token, MessageCatch, e.Variables}, (*run).done)
 	case TaskFailed:
 		return d.answer(s, e, answer{e.At, e.Token, ServiceTask, nil}, func(r *run, t Token, el *Element, _ map[string]json.RawMessage) {
-			r.taskFailed(t, el, e.Code, e.Message)
+			r.taskFailed(t, el, e)
 		})
 	case CallEnded:
 		return d.answer(s, e, answer{e.At, e.Token, CallActivity, e.Variables}, func(r *run, t Token, el *Element, variables map[string]json.RawMessage) {
-			if e.Error != "" {
-				r.raise(t.ID, el, e.Error, e.Message)
-				return
-			}
-			r.callEnded(t, el, variables)
+			r.callEnded(t, el, variables, e)
 		})
 	case TimerFired:
 		return d.timerFired(s, e)
@@ -162,20 +158,26 @@ func (r *run) set(variables map[string]json.RawMessage) {
 // done lets a branch go on from what has come to its good end.
 func (r *run) done(t Token, e *Element, variables map[string]json.RawMessage) {
 	if e.Work != nil {
-		for _, field := range []string{e.Work.literal(errorTypeField), e.Work.literal(errorMessageField)} {
-			delete(r.s.Variables, field)
+		for _, name := range errorFields {
+			delete(r.s.Variables, e.Work.literal(name))
 		}
 	}
 	r.set(variables)
 	r.leave(t.ID, e)
 }
 
-// The parameters by which a service task has its errors told in variables instead of
-// thrown.
-const (
-	errorTypeField    = "errorTypeField"
-	errorMessageField = "errorMessageField"
-)
+// errorFields are the parameters by which a service task has its errors told in variables
+// instead of thrown: their code, what a party outside called them, and their message.
+var errorFields = []string{"errorTypeField", "errorStatusField", "errorMessageField"}
+
+// IsErrorField reports whether a service task's parameter names a variable that its
+// errors are told in. Every task may have those, whatever its work is.
+func IsErrorField(param string) bool { return slices.Contains(errorFields, param) }
+
+// tellsErrors reports whether errors are told in variables.
+func (w *Work) tellsErrors() bool {
+	return slices.ContainsFunc(errorFields, func(name string) bool { return w.literal(name) != "" })
+}
 
 // literal returns the text of a parameter; empty if it is missing or an expression.
 func (w *Work) literal(name string) string {
@@ -188,30 +190,33 @@ func (w *Work) literal(name string) string {
 	return ""
 }
 
-func (r *run) taskFailed(t Token, e *Element, code, message string) {
-	typeField, messageField := e.Work.literal(errorTypeField), e.Work.literal(errorMessageField)
-	if typeField == "" && messageField == "" {
-		r.raise(t.ID, e, code, message)
+func (r *run) taskFailed(t Token, e *Element, failed TaskFailed) {
+	if !e.Work.tellsErrors() {
+		r.raise(t.ID, e, failed.Code, failed.Message)
 		return
 	}
-	if typeField != "" {
-		r.s.Variables[typeField] = value{kind: text, text: code}.json()
+	for i, told := range []string{failed.Code, failed.Status, failed.Message} {
+		if field := e.Work.literal(errorFields[i]); field != "" {
+			r.s.Variables[field] = value{kind: text, text: told}.json()
+		}
 	}
-	if messageField != "" {
-		r.s.Variables[messageField] = value{kind: text, text: message}.json()
-	}
-	r.moved(t.ID, e, MoveFailed, "", code+": "+message)
+	r.moved(t.ID, e, MoveFailed, "", failed.Code+": "+failed.Message)
 	r.leave(t.ID, e)
 }
 
-func (r *run) callEnded(t Token, e *Element, variables map[string]json.RawMessage) {
-	if e.Call.Out != nil {
+func (r *run) callEnded(t Token, e *Element, variables map[string]json.RawMessage, ended CallEnded) {
+	if e.Call.Out != nil && (ended.Error == "" || variables != nil) {
 		mapped, err := mapVariables(e.Call.Out, variables)
 		if err != nil {
 			r.raise(t.ID, e, CodeExpression, err.Error())
 			return
 		}
 		variables = mapped
+	}
+	if ended.Error != "" {
+		r.set(variables)
+		r.raise(t.ID, e, ended.Error, ended.Message)
+		return
 	}
 	r.done(t, e, variables)
 }

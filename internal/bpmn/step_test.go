@@ -140,7 +140,7 @@ func TestForkAndJoin(t *testing.T) {
 
 func TestErrorsAndTimers(t *testing.T) {
 	failed := func(code string) func(*runner) bpmn.Event {
-		return func(r *runner) bpmn.Event { return bpmn.TaskFailed{noon, r.at("b"), code, "no"} }
+		return func(r *runner) bpmn.Event { return bpmn.TaskFailed{At: noon, Token: r.at("b"), Code: code, Message: "no"} }
 	}
 	tests := []struct {
 		name        string
@@ -150,7 +150,7 @@ func TestErrorsAndTimers(t *testing.T) {
 		{"the error that is named", failed("REFUSED"), "a why", "ask why"},
 		{"any other error", failed("OTHER"), "a anyWhy", "ask anyWhy"},
 		{"timer", func(r *runner) bpmn.Event { return bpmn.TimerFired{noon, r.at("b"), "timer"} }, "ended timedOut LATE", "withdraw b, withdraw a, finish"},
-		{"nothing catches it", func(r *runner) bpmn.Event { return bpmn.TaskFailed{noon, r.at("a"), "REFUSED", "no"} }, "ended a REFUSED", "withdraw b, finish"},
+		{"nothing catches it", func(r *runner) bpmn.Event { return bpmn.TaskFailed{At: noon, Token: r.at("a"), Code: "REFUSED", Message: "no"} }, "ended a REFUSED", "withdraw b, finish"},
 		{"cancelled", func(*runner) bpmn.Event { return bpmn.Cancel{noon, "enough"} }, "ended", "withdraw a, withdraw b, finish"},
 	}
 	for _, tt := range tests {
@@ -182,7 +182,7 @@ func TestMoves(t *testing.T) {
 		t.Errorf("timer: %s, want %s", moves(r.effects), want)
 	}
 	r = begin(t, forked, `{}`)
-	r.step(bpmn.TaskFailed{noon, r.at("b"), "REFUSED", "no"})
+	r.step(bpmn.TaskFailed{At: noon, Token: r.at("b"), Code: "REFUSED", Message: "no"})
 	if want := "b failed, one entered, one left, why entered by f8"; moves(r.effects) != want {
 		t.Errorf("error: %s, want %s", moves(r.effects), want)
 	}
@@ -206,7 +206,7 @@ func moves(effects []bpmn.Effect) string {
 func TestJoinThatNothingReaches(t *testing.T) {
 	r := begin(t, forked, `{}`)
 	r.step(bpmn.TaskDone{At: noon, Token: r.at("a")})
-	r.step(bpmn.TaskFailed{noon, r.at("b"), "REFUSED", "no"})
+	r.step(bpmn.TaskFailed{At: noon, Token: r.at("b"), Code: "REFUSED", Message: "no"})
 	r.step(bpmn.UserDone{At: noon, Token: r.at("why")})
 	r.step(bpmn.TaskDone{At: noon, Token: r.at("b2")})
 	if r.where() != "ended join "+bpmn.CodeStuck {
@@ -252,18 +252,18 @@ func TestLoops(t *testing.T) {
 	}
 
 	retry := startEnd + `<exclusiveGateway id="x" default="f4"/>` +
-		`<serviceTask id="a" flowable:delegateExpression="${aTask}"><extensionElements><flowable:field name="errorTypeField" stringValue="kind"/><flowable:field name="errorMessageField" stringValue="message"/></extensionElements></serviceTask>` +
+		`<serviceTask id="a" flowable:delegateExpression="${aTask}"><extensionElements><flowable:field name="errorTypeField" stringValue="kind"/><flowable:field name="errorMessageField" stringValue="message"/><flowable:field name="errorStatusField" stringValue="status"/></extensionElements></serviceTask>` +
 		flow("f1", "start", "a") + flow("f2", "a", "x") + flow("f4", "x", "end") +
 		`<sequenceFlow id="f3" sourceRef="x" targetRef="a"><conditionExpression>${kind == 'LATE'}</conditionExpression></sequenceFlow>`
 	r = begin(t, retry, `{}`)
 	for range 20_000 / 2 { // events in between: no loop without anything happening
-		r.step(bpmn.TaskFailed{noon, r.at("a"), "LATE", "again"})
+		r.step(bpmn.TaskFailed{At: noon, Token: r.at("a"), Code: "LATE", Status: "NOT_YET", Message: "again"})
 	}
-	if string(r.s.Variables["kind"]) != `"LATE"` || string(r.s.Variables["message"]) != `"again"` {
+	if string(r.s.Variables["kind"]) != `"LATE"` || string(r.s.Variables["message"]) != `"again"` || string(r.s.Variables["status"]) != `"NOT_YET"` {
 		t.Errorf("variables %s", r.s.Variables)
 	}
 	r.step(bpmn.TaskDone{At: noon, Token: r.at("a")})
-	if r.where() != "ended end" || r.s.Variables["kind"] != nil || r.s.Variables["message"] != nil {
+	if r.where() != "ended end" || r.s.Variables["kind"] != nil || r.s.Variables["message"] != nil || r.s.Variables["status"] != nil {
 		t.Errorf("at %s with %s", r.where(), r.s.Variables)
 	}
 }
@@ -285,7 +285,8 @@ func TestCalls(t *testing.T) {
 		{"in alone", `<camunda:in source="n" target="n"/>`, bpmn.CallEnded{Variables: object(t, `{"r":1}`)}, `{"n":7}`, "ended end", `{"n":7}`},
 		{"out alone", `<camunda:out source="r" target="r"/>`, bpmn.CallEnded{Variables: object(t, `{"r":1}`)}, `{}`, "ended end", `{"n":7,"r":1}`},
 		{"all by word", `<camunda:in variables="all"/><camunda:out source="r" target="r"/>`, bpmn.CallEnded{Variables: object(t, `{"r":1,"s":2}`)}, `{"n":7}`, "ended end", `{"n":7,"r":1}`},
-		{"caught", some, bpmn.CallEnded{Error: "REFUSED", Variables: object(t, `{"result":{"a":5}}`)}, `{"m":7,"text":"Nr 7"}`, "why", `{"n":7}`},
+		{"caught", some, bpmn.CallEnded{Error: "REFUSED", Variables: object(t, `{"result":{"a":5},"other":1}`)}, `{"m":7,"text":"Nr 7"}`, "why", `{"a":5,"n":7}`},
+		{"gone", some, bpmn.CallEnded{Error: "REFUSED"}, `{"m":7,"text":"Nr 7"}`, "why", `{"n":7}`},
 		{"not caught", some, bpmn.CallEnded{Error: "OTHER"}, `{"m":7,"text":"Nr 7"}`, "ended c OTHER", `{"n":7}`},
 		{"nonsense comes back", some, bpmn.CallEnded{Variables: object(t, `{"result":"text"}`)}, `{"m":7,"text":"Nr 7"}`, "ended c EXPRESSION", `{"n":7}`},
 	}

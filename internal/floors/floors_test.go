@@ -24,6 +24,7 @@ var rooms = map[string][]string{
 	"internal/fault":      {},
 	"internal/seal":       {}, // small secrets at rest
 	"trust":               {}, // data of other bodies, embedded
+	"processes":           {}, // definitions to begin with, embedded
 	"internal/revocation": {}, // revocation lists, given as input
 	"webauthn":            {"cose", "internal/strictjson", "internal/strictcbor", "internal/revocation"},
 	"metadata":            {"cose", "webauthn", "internal/strictjson", "internal/revocation"}, // of webauthn the types: never the reverse

@@ -29,6 +29,10 @@ func (d *doing) call(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	variables, err := d.s.withUser(ctx, d.run.Tenant, d.run.Subject, params.Variables)
+	if err != nil {
+		return err
+	}
 	by := system(d.run.Tenant)
 	child := d.s.newRun(by, v, d.run.Subject)
 	child.Starter, child.Via, child.Ref = d.run.Starter, d.run.Via, d.run.Ref
@@ -38,7 +42,7 @@ func (d *doing) call(ctx context.Context) error {
 	claim := d.job.claim()
 	_, err = d.s.begin(ctx, child, &move{
 		event: func(at time.Time, _ *Run) (bpmn.Event, error) {
-			return bpmn.Begin{At: at, Variables: params.Variables}, nil
+			return bpmn.Begin{At: at, Variables: variables}, nil
 		},
 		begin:   &Beginning{},
 		calls:   &claim,
@@ -61,15 +65,16 @@ func (d *doing) comeBack(ctx context.Context) (*Job, error) {
 
 func callEnded(at time.Time, token int64, child *Run) bpmn.CallEnded {
 	e := bpmn.CallEnded{At: at, Token: token}
-	switch {
-	case child == nil:
+	if child == nil {
 		e.Error, e.Message = bpmn.CodeCancelled, "the called process is gone"
-	case child.Status == Failed:
+		return e
+	}
+	e.Variables = child.State.Variables
+	switch child.Status {
+	case Failed:
 		e.Error, e.Message = child.State.Ended.Error, child.State.Ended.Message
-	case child.Status == Cancelled:
+	case Cancelled:
 		e.Error, e.Message = bpmn.CodeCancelled, child.State.Ended.Message
-	default:
-		e.Variables = child.State.Variables
 	}
 	return e
 }

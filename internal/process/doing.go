@@ -78,7 +78,7 @@ func (d *doing) work(ctx context.Context) (*Job, error) {
 	result, err := d.callHandler(ctx, h)
 	if failed, ok := errors.AsType[*TaskError](err); ok {
 		return d.move(ctx, &move{event: func(at time.Time, _ *Run) (bpmn.Event, error) {
-			return bpmn.TaskFailed{At: at, Token: d.job.Token, Code: code(failed), Message: failed.Message}, nil
+			return bpmn.TaskFailed{At: at, Token: d.job.Token, Code: code(failed), Status: failed.Status, Message: failed.Message}, nil
 		}})
 	}
 	if err != nil {

@@ -73,6 +73,7 @@ type Wait struct {
 // the error fields of the task.
 type TaskError struct {
 	Type    string // such as HERMOD_ERROR_TIMEOUT
+	Status  string // what the other side called it, such as PIN_BLOCKED; empty: nothing
 	Message string // for people
 }
 

@@ -29,11 +29,11 @@ func (s *Service) Retry(ctx context.Context, by tenant.Authority, job string) er
 // done, with the outputs given. It needs process.run. Errors: process.job_unknown,
 // process.no_incident, process.not_skipable, process.variables.
 func (s *Service) Skip(ctx context.Context, by tenant.Authority, job string, outputs map[string]json.RawMessage) (*Run, error) {
-	if err := checkVariables(outputs); err != nil {
-		return nil, err
-	}
 	j, r, err := s.incident(ctx, by, job)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkGiven(r.Subject, outputs); err != nil {
 		return nil, err
 	}
 	if j.Kind != WorkJob {

@@ -60,6 +60,13 @@ func TestStart(t *testing.T) {
 	wantCode(t, err, process.ErrVariables)
 	_, err = start(enroller(), func(in *process.Start) { in.Variables = vars("a", strings.Repeat("x", 1<<20)) })
 	wantCode(t, err, process.ErrVariables)
+	// Whom it is for is in the variables, and what the starter says is not believed.
+	bob := json.RawMessage(`{"id":"id-of-bob","name":"bob"}`)
+	_, err = start(enroller(), func(in *process.Start) { in.Variables = map[string]json.RawMessage{"user": bob} })
+	wantCode(t, err, process.ErrVariables)
+	if got := string(first.State.Variables["user"]); got != `{"id":"id-of-alice","name":"alice"}` {
+		t.Errorf("the run is for %s", got)
+	}
 	_, err = start(user("alice"), func(*process.Start) {})
 	wantCode(t, err, tenant.ErrDenied)
 	nobody := enroller()
@@ -220,6 +227,8 @@ func TestSkip(t *testing.T) {
 	job := w.incidents(r.ID)[0].ID
 	_, err := w.Skip(t.Context(), user("alice"), job, nil)
 	wantCode(t, err, tenant.ErrDenied)
+	_, err = w.Skip(t.Context(), enroller(), job, vars("user", "bob"))
+	wantCode(t, err, process.ErrVariables)
 	_, err = w.Skip(t.Context(), enroller(), job, vars("a", "by hand"))
 	check(t, err)
 	w.want(w.settle(r.ID), process.Completed, "a", `"by hand"`, "b", "true")

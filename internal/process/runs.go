@@ -152,11 +152,11 @@ func (s *Service) Deliver(ctx context.Context, by tenant.Authority, id, message 
 	if err := by.Require(tenant.ScopeProcessRun, ""); err != nil {
 		return nil, err
 	}
-	if err := checkVariables(vars); err != nil {
-		return nil, err
-	}
 	r, err := s.store.Run(ctx, by.Tenant, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkGiven(r.Subject, vars); err != nil {
 		return nil, err
 	}
 	d, err := s.definition(ctx, r.Tenant, r.Definition, r.Version)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"maps"
 	"strconv"
 	"time"
 
@@ -19,7 +20,10 @@ type Start struct {
 	// SubjectName is their login name instead, for who has process.run and does not know
 	// the id. It counts only where Subject is empty.
 	SubjectName string
-	Variables   map[string]json.RawMessage
+
+	// Variables are what the run begins with. Where it is for somebody, the variable user
+	// is set beside them: an object with id and name.
+	Variables map[string]json.RawMessage
 
 	// Key is what the caller calls this start: to start twice with one key is to start
 	// once. Empty: each call starts a run.
@@ -57,10 +61,14 @@ func (s *Service) Start(ctx context.Context, by tenant.Authority, in Start) (*Ru
 	if err := s.checkStart(ctx, by, v, &in); err != nil {
 		return nil, err
 	}
+	variables, err := s.withUser(ctx, by.Tenant, in.Subject, in.Variables)
+	if err != nil {
+		return nil, err
+	}
 	run := s.newRun(by, v, in.Subject)
 	run, err = s.begin(ctx, run, &move{
 		event: func(at time.Time, _ *Run) (bpmn.Event, error) {
-			return bpmn.Begin{At: at, Variables: in.Variables}, nil
+			return bpmn.Begin{At: at, Variables: variables}, nil
 		},
 		begin:   &Beginning{Key: in.Key, Request: in.hash()},
 		entries: []Entry{{At: run.Created, Kind: EntryStarted, Actor: by.Actor.String()}},
@@ -91,16 +99,8 @@ func (s *Service) checkStart(ctx context.Context, by tenant.Authority, v *Versio
 	if len(in.Key) > maxKeyBytes {
 		return ErrIdempotency.At("key").Saying("An idempotency key has at most %d characters.", maxKeyBytes)
 	}
-	if err := checkVariables(in.Variables); err != nil {
+	if err := checkGiven(in.Subject, in.Variables); err != nil {
 		return err
-	}
-	if in.Subject != "" {
-		if _, ok, err := s.people.PersonByID(ctx, by.Tenant, in.Subject); err != nil || !ok {
-			if err == nil {
-				err = ErrSubject
-			}
-			return err
-		}
 	}
 	d, err := s.definition(ctx, by.Tenant, v.Key, v.Version)
 	if err != nil {
@@ -118,6 +118,41 @@ func (s *Service) checkStart(ctx context.Context, by tenant.Authority, v *Versio
 	}
 	_, err = readForm(form, asked)
 	return err
+}
+
+// userVariable tells whom a run is for. Nobody else may set it there: the tasks that give
+// a credential go by it.
+const userVariable = "user"
+
+// checkGiven judges variables that somebody gives a run that is for subject.
+func checkGiven(subject string, vars map[string]json.RawMessage) error {
+	if _, given := vars[userVariable]; given && subject != "" {
+		return ErrVariables.At(userVariable).Saying("The variable %s is whom the run is for.", userVariable)
+	}
+	return checkVariables(vars)
+}
+
+// withUser returns variables with that of whom a run is for, if it is for somebody.
+// Errors: process.subject_unknown.
+func (s *Service) withUser(ctx context.Context, tenantName, subject string, variables map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	if subject == "" {
+		return variables, nil
+	}
+	p, ok, err := s.people.PersonByID(ctx, tenantName, subject)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, ErrSubject
+	}
+	value, err := json.Marshal(map[string]string{"id": p.ID, "name": p.Name})
+	if err != nil {
+		return nil, err
+	}
+	with := make(map[string]json.RawMessage, len(variables)+1)
+	maps.Copy(with, variables)
+	with[userVariable] = value
+	return with, nil
 }
 
 // hash is what tells one start from another.

@@ -260,6 +260,8 @@ func TestMessages(t *testing.T) {
 	wantCode(t, err, process.ErrMessage)
 	_, err = w.Deliver(t.Context(), user("alice"), r.ID, "paid", nil)
 	wantCode(t, err, tenant.ErrDenied)
+	_, err = w.Deliver(t.Context(), enroller(), r.ID, "paid", vars("user", "bob"))
+	wantCode(t, err, process.ErrVariables)
 	_, err = w.Deliver(t.Context(), enroller(), r.ID, "paid", vars("sum", 7))
 	check(t, err)
 	_, err = w.Deliver(t.Context(), enroller(), r.ID, "paid", vars("sum", 8))

@@ -126,7 +126,7 @@ func (s *Service) hear(ctx context.Context, g given, wait process.Wait) (json.Ra
 		again, err := a.wait(g.Now)
 		return nil, again, err
 	case !k.Final() && g.Now.After(a.Until):
-		return nil, nil, &process.TaskError{Type: HermodTimeout, Message: "TIMEOUT: the command's life is over"}
+		return nil, nil, &process.TaskError{Type: HermodTimeout, Status: "TIMEOUT", Message: "TIMEOUT: the command's life is over"}
 	case !k.Final():
 		again, err := a.wait(g.Now)
 		return nil, again, err

@@ -48,7 +48,11 @@ const triesBeforeOutcome = 3
 
 // outcome is err as an outcome of type kind.
 func outcome(kind string, err error) *process.TaskError {
-	return &process.TaskError{Type: kind, Message: err.Error()}
+	e := &process.TaskError{Type: kind, Message: err.Error()}
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		e.Status = r.Code
+	}
+	return e
 }
 
 // unreachable returns a fault, which has the work tried again, or from the third try on
@@ -86,7 +90,7 @@ func commandError(k *Known) *process.TaskError {
 	if k.Detail != "" {
 		message += " (" + k.Detail + ")"
 	}
-	return &process.TaskError{Type: typeOf(k), Message: message}
+	return &process.TaskError{Type: typeOf(k), Status: string(k.Status), Message: message}
 }
 
 func typeOf(k *Known) string {

@@ -21,9 +21,6 @@ type shape struct {
 	fields map[string]string
 }
 
-// errorFields belong to every task: the process fills them.
-var errorFields = []string{"errorTypeField", "errorMessageField"}
-
 // check judges a task's parameters when its definition is deployed.
 func (s shape) check(params map[string]string) error {
 	for _, name := range s.required {
@@ -42,7 +39,7 @@ func (s shape) check(params map[string]string) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		_, field := s.fields[name]
-		if !field && !slices.Contains(s.required, name) && !slices.Contains(s.optional, name) && !slices.Contains(errorFields, name) {
+		if !field && !slices.Contains(s.required, name) && !slices.Contains(s.optional, name) && !bpmn.IsErrorField(name) {
 			return fmt.Errorf("there is no parameter %s", name)
 		}
 	}

@@ -21,7 +21,7 @@ const provisioning = `<?xml version="1.0" encoding="UTF-8"?>
 		<sequenceFlow id="f1" sourceRef="start" targetRef="options"/>
 		<serviceTask id="options" flowable:delegateExpression="${daFidoGetCreationOptionsTask}"><extensionElements>
 			<flowable:field name="connection"><flowable:string>WAY</flowable:string></flowable:field>
-			<flowable:field name="userid"><flowable:expression>${user}</flowable:expression></flowable:field>
+			<flowable:field name="userid"><flowable:expression>${user.name}</flowable:expression></flowable:field>
 		</extensionElements></serviceTask>
 		<sequenceFlow id="f2" sourceRef="options" targetRef="connect"/>
 		<serviceTask id="connect" flowable:delegateExpression="${hermodFidoStartConnectionTask}"><extensionElements>
@@ -51,7 +51,7 @@ const provisioning = `<?xml version="1.0" encoding="UTF-8"?>
 		<sequenceFlow id="f10" sourceRef="made" targetRef="failed"><conditionExpression>${failure != null}</conditionExpression></sequenceFlow>
 		<serviceTask id="keep" flowable:delegateExpression="${daFidoCreateCredentialTask}"><extensionElements>
 			<flowable:field name="connection"><flowable:string>WAY</flowable:string></flowable:field>
-			<flowable:field name="userid"><flowable:expression>${user}</flowable:expression></flowable:field>
+			<flowable:field name="userid"><flowable:expression>${user.name}</flowable:expression></flowable:field>
 			<flowable:field name="credentialField"><flowable:string>fidoCredential</flowable:string></flowable:field>
 		</extensionElements></serviceTask>
 		<sequenceFlow id="f11" sourceRef="keep" targetRef="end"/>
@@ -86,9 +86,7 @@ func (w *world) begin(p *process.Service) (run *process.Run, link string) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		run, err = p.Start(ctx, by, process.Start{
-			Definition: "provision", Subject: string(u.ID), Variables: map[string]json.RawMessage{"user": json.RawMessage(`"` + alice + `"`)},
-		})
+		run, err = p.Start(ctx, by, process.Start{Definition: "provision", Subject: string(u.ID)})
 		done <- err
 	}()
 	for waiting := true; waiting; {

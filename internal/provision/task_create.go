@@ -39,7 +39,7 @@ func (s *Service) createOnDesk() *task {
 			}
 			var made plugout.CreateCredentialResponse
 			if json.Unmarshal(response, &made) != nil || !isJSONObject(made.Credential) {
-				return process.Result{}, &process.TaskError{Type: HermodDevice, Message: "INVALID_RESPONSE: the answer holds no credential"}
+				return process.Result{}, &process.TaskError{Type: HermodDevice, Status: "INVALID_RESPONSE", Message: "INVALID_RESPONSE: the answer holds no credential"}
 			}
 			return process.Result{
 				Outputs: map[string]json.RawMessage{g.field("credentialField"): made.Credential},
@@ -123,7 +123,7 @@ func (s *Service) getInfo() *task {
 			}
 			var list []json.RawMessage
 			if json.Unmarshal(response, &info) != nil || json.Unmarshal(info.Authenticators, &list) != nil || list == nil {
-				return process.Result{}, &process.TaskError{Type: HermodDevice, Message: "INVALID_RESPONSE: the answer lists no security keys"}
+				return process.Result{}, &process.TaskError{Type: HermodDevice, Status: "INVALID_RESPONSE", Message: "INVALID_RESPONSE: the answer lists no security keys"}
 			}
 			return process.Result{Outputs: map[string]json.RawMessage{g.field("authenticatorsField"): info.Authenticators}}, nil
 		},

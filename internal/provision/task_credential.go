@@ -30,7 +30,7 @@ func bestowError(err error) error {
 	case credential.ErrCredentialUnknown.Code:
 		kind = BestowCredential
 	}
-	return &process.TaskError{Type: kind, Message: f.Code + ": " + f.Public}
+	return &process.TaskError{Type: kind, Status: f.Code, Message: f.Code + ": " + f.Public}
 }
 
 // person is whom a task is about, and where.

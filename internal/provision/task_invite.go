@@ -150,7 +150,7 @@ func (s *Service) enrolled(ctx context.Context, g given) (process.Result, error)
 		}
 	}
 	if g.Now.After(v.Expires.Add(lastVisit)) {
-		return process.Result{}, &process.TaskError{Type: BestowExpired, Message: "invitation.expired: the invitation was not followed in time"}
+		return process.Result{}, &process.TaskError{Type: BestowExpired, Status: "invitation.expired", Message: "invitation.expired: the invitation was not followed in time"}
 	}
 	return process.Result{Wait: &process.Wait{
 		Key:  enrolmentKey(v.RelyingParty, v.User),

@@ -30,7 +30,7 @@ func checkNames(params map[string]string, required ...string) error {
 		}
 	}
 	for name := range params {
-		if !slices.Contains(required, name) && name != "errorTypeField" && name != "errorMessageField" {
+		if !slices.Contains(required, name) && !bpmn.IsErrorField(name) {
 			return fmt.Errorf("there is no parameter %s", name)
 		}
 	}
