@@ -165,7 +165,7 @@ func (d *door) giveTaskBack(w http.ResponseWriter, r *http.Request, o *console.O
 // act does something with a task and leads back to it. What was refused is told there,
 // beside what was filled in.
 func (d *door) act(w http.ResponseWriter, r *http.Request, o *console.Operator, do func(form *bpmn.Form) error) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	t, err := d.Processes.Task(r.Context(), o.By, r.PathValue("id"))
@@ -197,7 +197,7 @@ func (d *door) act(w http.ResponseWriter, r *http.Request, o *console.Operator, 
 // linkTask makes a link for the person whom a task is for, and shows it: this once, since
 // nobody keeps it.
 func (d *door) linkTask(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	hours, err := strconv.Atoi(r.PostForm.Get("hours"))
