@@ -239,10 +239,6 @@ func (s *Service) mayDo(by tenant.Authority, t *Task) bool {
 	return (by.Actor.Kind == audit.Operator || by.Actor.Kind == audit.Client) && s.hasRole(by, t.Role)
 }
 
-// MayDo reports whether a task is by's to do: what a list shows as theirs. Who has taken
-// it is another question.
-func (s *Service) MayDo(by tenant.Authority, t *Task) bool { return s.mayDo(by, t) }
-
 func taskEvent(by tenant.Authority, at time.Time, action string, t *Task) audit.Event {
 	e := by.Event(at, action)
 	e.Ref, e.User = t.Run, t.Assignee

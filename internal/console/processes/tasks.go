@@ -67,8 +67,11 @@ func (d *door) taskRows(ctx context.Context, o *console.Operator, list []process
 }
 
 func (d *door) taskRow(ctx context.Context, o *console.Operator, names *console.Names, t *process.Task) (row taskRow, err error) {
-	row = taskRow{Task: *t, Mine: d.Processes.MayDo(o.By, t), IsTaken: t.TakenBy != "", ByMe: t.TakenBy == o.By.Actor.String()}
+	row = taskRow{Task: *t, IsTaken: t.TakenBy != "", ByMe: t.TakenBy == o.By.Actor.String()}
 	row.Name = called(t.Name, t.Element)
+	if row.Mine, err = d.Processes.MayDo(ctx, o.By, t); err != nil {
+		return row, err
+	}
 	if row.For, err = names.User(ctx, t.Assignee); err != nil {
 		return row, err
 	}
