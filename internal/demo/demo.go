@@ -1,10 +1,11 @@
-// Package demo plays Bestow's main job on one machine, from the creation options to
-// the first sign-in, and prints it as a timeline.
+// Package demo plays Bestow's main job on one machine, from an empty server to the
+// first sign-in, and prints it as a timeline.
 //
 // The server is a real one: wired as `bestow serve` wires it, on loopback, with a
-// fresh data directory. Everything the demo asks of it goes through its public HTTP
-// interfaces, as an identity manager's would; the desktop agent runs in a process of
-// its own.
+// fresh data directory. The process security-key, as it is shipped, does the work. The
+// demo plays those around it, each through the public HTTP interfaces and with no more
+// rights than they need: who sets the server up, an identity manager, the person in her
+// browser, a website. The desktop agent runs in a process of its own.
 package demo
 
 import (
@@ -162,12 +163,12 @@ func (p *play) whatNext() error {
     %s
     %s
 
-  In a browser that trusts %s:
+  In a browser that trusts %s, after you have made yourself an operator with the link
+  that the last of these prints: the run, where it came by, and what it says of it.
 
-    %s                     API, for people
+    %s
     %s/console/runs/%s
-      after you have made yourself an operator, by the link that this prints:
-      %s
+    %s
 
 `,
 		verb("process list"),
