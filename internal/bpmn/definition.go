@@ -102,6 +102,14 @@ type Form struct {
 	Role     string
 }
 
+// PlugoutForm is the key of the form that opens a link to a desk. It has two fields beside
+// those that the file gives it, both read-only: the link, and the session that it opens.
+const (
+	PlugoutForm         = "plugout"
+	PlugoutURLField     = "plugoutUrl"
+	PlugoutSessionField = "fidoSession"
+)
+
 // Field is one thing a person is asked for.
 type Field struct {
 	Name, Label string

@@ -3,6 +3,7 @@ package bpmn
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,19 +27,38 @@ func (r *reader) form(n *node) *Form {
 	if f.Key != "" && !formKey.MatchString(f.Key) {
 		r.refuse(n, "its form key does not name a page", "use letters, digits, ., - and _, such as plugout")
 	}
-	x := n.kid("extensionElements")
-	if x == nil {
-		return f
-	}
-	for _, k := range x.extKids("formProperty") {
-		r.addField(n, f, r.formProperty(n, k))
-	}
-	for _, data := range x.extKids("formData") {
-		for _, k := range data.extKids("formField") {
-			r.addField(n, f, r.formField(n, k))
+	if x := n.kid("extensionElements"); x != nil {
+		for _, k := range x.extKids("formProperty") {
+			r.addField(n, f, r.formProperty(n, k))
+		}
+		for _, data := range x.extKids("formData") {
+			for _, k := range data.extKids("formField") {
+				r.addField(n, f, r.formField(n, k))
+			}
 		}
 	}
+	if f.Key == PlugoutForm {
+		r.plugoutFields(n, f)
+	}
 	return f
+}
+
+// plugoutFields completes a form of the key [PlugoutForm]: the fields that it is about are
+// there, each with the variable of its own name where the file does not say another, and
+// nobody fills them in.
+func (r *reader) plugoutFields(n *node, f *Form) {
+	for _, name := range []string{PlugoutURLField, PlugoutSessionField} {
+		i := slices.IndexFunc(f.Fields, func(field Field) bool { return field.Name == name })
+		if i < 0 {
+			i = len(f.Fields)
+			f.Fields = append(f.Fields, Field{Name: name, Type: TextField})
+		}
+		field := &f.Fields[i]
+		if field.Default.IsZero() {
+			field.Default = r.template(n, "field "+name, "${"+name+"}")
+		}
+		field.Required, field.ReadOnly = false, true
+	}
 }
 
 func (r *reader) addField(n *node, f *Form, field Field) {

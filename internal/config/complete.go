@@ -264,7 +264,7 @@ func (c *HermodClient) complete(at func(*string)) (err error) {
 }
 
 // ownPaths are where our own API and pages are; no front may stand over them.
-var ownPaths = []string{"/api/v1", "/assets", "/console", "/enrol", "/signin"}
+var ownPaths = []string{"/api/v1", "/assets", "/console", "/enrol", "/signin", "/task"}
 
 // checkPrefix checks what stands before a front's paths.
 func checkPrefix(p *string) error {

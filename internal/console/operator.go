@@ -53,7 +53,7 @@ func (c *Console) admitted(p Page) http.HandlerFunc {
 // operator returns who asks for p. Beside an error it returns them if they are known
 // all the same. Errors: session.unknown; operator.none; authority.denied.
 func (c *Console) operator(r *http.Request, p Page) (*Operator, error) {
-	cookie, err := r.Cookie(cookieName)
+	cookie, err := r.Cookie(CookieName)
 	if err != nil {
 		return nil, credential.ErrSessionUnknown
 	}

@@ -15,20 +15,20 @@ import (
 	"bestow.dev/webauthn"
 )
 
-// cookieName names the session cookie, which is another than that of the enrolment
+// CookieName names the session cookie, which is another than that of the enrolment
 // pages. The prefix makes browsers insist on Secure, Path=/ and no Domain, so that no
 // other host can set or see it.
-const cookieName = "__Host-bestow-console"
+const CookieName = "__Host-bestow-console"
 
 func setCookie(w http.ResponseWriter, s *credential.OpenedSession) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: s.Cookie, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: CookieName, Value: s.Cookie, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		MaxAge: int(s.Session.Expires.Sub(s.Session.Created).Seconds()),
 	})
 }
 
 func dropCookie(w http.ResponseWriter) {
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
+	http.SetCookie(w, &http.Cookie{Name: CookieName, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
 }
 
 // signInPage is the same for everybody but for where it leads.
@@ -99,7 +99,7 @@ func (c *Console) visit(w http.ResponseWriter, r *http.Request) (*http.Request, 
 // visiting returns r with the authority of the session that it brings to sign in.
 // Errors: session.unknown, also for a session that is for something else.
 func (c *Console) visiting(r *http.Request) (*http.Request, error) {
-	cookie, err := r.Cookie(cookieName)
+	cookie, err := r.Cookie(CookieName)
 	if err != nil {
 		return nil, credential.ErrSessionUnknown
 	}
@@ -159,7 +159,7 @@ func (c *Console) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 // signOut ends the session, whatever it may do, and leads to the sign-in page. To sign
 // out twice is no fault.
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(cookieName); err == nil {
+	if cookie, err := r.Cookie(CookieName); err == nil {
 		_, by, err := c.Credentials.Session(r.Context(), cookie.Value, door(r))
 		if err == nil {
 			err = c.Credentials.EndSession(r.Context(), by)

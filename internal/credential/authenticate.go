@@ -109,12 +109,12 @@ func (s *Service) mayAuthenticate(ctx context.Context, by tenant.Authority, in *
 	case session.RelyingParty != in.RelyingParty,
 		session.Purpose == Enrol && session.Registered.IsZero():
 		return ErrSessionPurpose
-	case session.Purpose == Console: // signed in for good; another sign-in is another visit
+	case session.Purpose == Console, session.Purpose == Tasks: // signed in for good; another sign-in is another visit
 		return ErrSessionPurpose
 	case session.Purpose == Visit:
 		in.HideUnknown = true
 		return nil
-	case session.Purpose == ConsoleVisit:
+	case session.needsOrigin():
 		in.HideUnknown, in.Narrow.UserVerification = true, webauthn.UserVerificationRequired
 		return nil
 	}

@@ -21,8 +21,8 @@ type FinishAuthentication struct {
 	Ceremony     CeremonyID // the ceremony the caller takes it to answer; empty: any of its own
 	RequestID    string     // the request the caller takes it to answer; empty: any of its own
 	// Origin is the only site the answer may be from, and in no frame. Empty: any that
-	// the relying party allows. To sign in to the console it has to be given: else a
-	// site of the same relying party could sign in there as whoever visits it.
+	// the relying party allows. To sign in to the console or to tasks it has to be
+	// given: else a site of the same relying party could sign in there as whoever visits it.
 	Origin string
 
 	Response *webauthn.AuthenticationResponse
@@ -104,7 +104,7 @@ func (s *Service) mayFinishSignIn(ctx context.Context, by tenant.Authority, in F
 	if err != nil {
 		return nil, err
 	}
-	if session.Purpose == ConsoleVisit && in.Origin == "" {
+	if session.needsOrigin() && in.Origin == "" {
 		return nil, ErrSessionPurpose
 	}
 	return session, nil

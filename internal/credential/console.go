@@ -65,10 +65,17 @@ func (s *Service) SessionUsed(ctx context.Context, session *Session) error {
 // signedInAs completes the session that takes the place of the one that signed in.
 func (s *Session) signedInAs(before *Session, now time.Time) {
 	s.Purpose, s.Expires = SignedIn, now.Add(sessionLife)
-	if before.Purpose == ConsoleVisit {
+	switch before.Purpose {
+	case ConsoleVisit:
 		s.Purpose, s.Expires, s.Idle = Console, now.Add(consoleLife), now.Add(consoleIdle)
+	case TaskVisit:
+		s.Purpose, s.Expires = Tasks, now.Add(tasksLife)
 	}
 }
+
+// needsOrigin reports whether a session signs in to what a page of the same relying party
+// elsewhere must not sign in to in its visitors' place.
+func (s *Session) needsOrigin() bool { return s.Purpose == ConsoleVisit || s.Purpose == TaskVisit }
 
 // refuseOrigin returns the refusal of an assertion that was made on another site than
 // origin, or in a frame; empty allows what the relying party does.

@@ -68,10 +68,15 @@ const (
 	// Console may do what its user's role says, at the time it is asked: see
 	// [Service.Operator].
 	Console Purpose = "console"
+	// TaskVisit is a Visit that may only sign in to the tasks of processes.
+	TaskVisit Purpose = "task_visit"
+	// Tasks says who its user is, for the tasks that processes have for them, and may do
+	// nothing here: see [Service.Person].
+	Tasks Purpose = "tasks"
 )
 
-// Session is a browser's session on the enrolment pages or in the console. It is bound
-// to one relying party and, unless it is a [Visit] or [ConsoleVisit], to one user.
+// Session is a browser's session on the pages. It is bound to one relying party and,
+// unless it is a visit, to one user.
 type Session struct {
 	// ID is the SHA-256 of the cookie's value, in hexadecimal. It names the session
 	// and does not open it.

@@ -76,6 +76,11 @@ var rooms = map[string][]string{
 		"internal/tenant", "internal/credential", "internal/relay", "internal/bpmn", "internal/process", "internal/provision",
 		"internal/web", "internal/page",
 	},
+	// The pages for the people whom the tasks of processes are for.
+	"internal/front/task": {
+		"webauthn", "internal/plugout", "internal/bpmn", "internal/fault", "internal/audit", "internal/tenant", "internal/credential",
+		"internal/process", "internal/provision", "internal/web", "internal/page",
+	},
 	"internal/console": {
 		"webauthn", "internal/policy", "internal/fault", "internal/audit", "internal/tenant", "internal/credential", "internal/web", "internal/page",
 	},

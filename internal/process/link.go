@@ -103,7 +103,7 @@ func (s *Service) CreateTaskLink(ctx context.Context, by tenant.Authority, task 
 }
 
 // RedeemTaskLink spends a link and opens the browser session in which its person may do
-// the one task. door says where the visit comes from: its front and address. Whoever
+// the one task, and then those that the run gives them next. door says where the visit comes from: its front and address. Whoever
 // puts a page before it has to see to it that a link which only a mail program looks at
 // is not spent, and that guessing is braked.
 //
@@ -131,7 +131,8 @@ func (s *Service) RedeemTaskLink(ctx context.Context, secret string, door tenant
 }
 
 // TaskSession returns the authority of the session that a cookie opens: that of its
-// user, for one task, which it returns too. Errors: process.session_unknown, also for one
+// user, for one task, which it returns too, and for what follows from that. It lasts half
+// an hour, whether or not the task is over by then. Errors: process.session_unknown, also for one
 // that has ended.
 func (s *Service) TaskSession(ctx context.Context, cookie string, door tenant.Authority) (by tenant.Authority, task string, err error) {
 	if !isSecret(cookie) {

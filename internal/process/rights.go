@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"bestow.dev/internal/audit"
@@ -55,4 +56,47 @@ func (s *Service) refuseOwn(ctx context.Context, by tenant.Authority, user strin
 		}
 	}
 	return nil
+}
+
+// may reports whether a task is by's to do, or was.
+//
+// The session of a link is for one task, whatever else its user has to do, and for what
+// follows from it: tasks that the same run, or one above or below it, gives the same
+// person once the link's own task is over. So a repeated step needs no second link, and
+// who has come by a link learns of nothing but what it was for.
+func (s *Service) may(ctx context.Context, by tenant.Authority, t *Task) (bool, error) {
+	assigned := t.Assignee != "" && by.Actor == audit.Actor{Kind: audit.User, ID: t.Assignee}
+	switch {
+	case by.Tenant != t.Tenant:
+		return false, nil
+	case by.Session != "":
+		if !assigned || by.Ref == t.ID {
+			return assigned, nil
+		}
+		return s.follows(ctx, by, t)
+	case t.Assignee != "" || t.Role == "":
+		return assigned, nil
+	}
+	return (by.Actor.Kind == audit.Operator || by.Actor.Kind == audit.Client) && s.hasRole(by, t.Role), nil
+}
+
+// follows reports whether a task came after the one that by's session was opened for.
+func (s *Service) follows(ctx context.Context, by tenant.Authority, t *Task) (bool, error) {
+	first, err := s.store.Task(ctx, by.Tenant, by.Ref)
+	if errors.Is(err, ErrTaskUnknown) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return first.Root == t.Root && first.State != TaskOpen && !t.Created.Before(first.Ended), nil
+}
+
+// mustDo returns authority.denied for a task that is not by's to do.
+func (s *Service) mustDo(ctx context.Context, by tenant.Authority, t *Task) error {
+	mine, err := s.may(ctx, by, t)
+	if err == nil && !mine {
+		err = tenant.ErrDenied
+	}
+	return err
 }

@@ -67,8 +67,8 @@ type TaskFilter struct {
 	Limit    int    // 1 to 1000; zero means 100
 }
 
-// Tasks returns a page of open tasks. A user sees their own, whatever they ask for;
-// others need process.run. Errors: process.cursor, process.limit.
+// Tasks returns a page of open tasks. A user sees their own, whatever they ask for, and in
+// the session of a link those alone that it reaches; others need process.run. Errors: process.cursor, process.limit.
 func (s *Service) Tasks(ctx context.Context, by tenant.Authority, f TaskFilter) (*TaskPage, error) {
 	if by.Actor.Kind == audit.User && by.Tenant != "" {
 		f.Assignee, f.Role = by.Actor.ID, ""
@@ -87,17 +87,26 @@ func (s *Service) Tasks(ctx context.Context, by tenant.Authority, f TaskFilter) 
 	if err != nil {
 		return nil, err
 	}
+	page := &TaskPage{}
+	if len(tasks) > limit {
+		tasks = tasks[:limit]
+		last := tasks[limit-1]
+		page.Next = cursor(last.Created, last.ID)
+	}
 	for i := range tasks {
-		tasks[i].Values = nil
-		if err := s.fillForm(ctx, &tasks[i]); err != nil {
+		t := &tasks[i]
+		t.Values = nil
+		if by.Session != "" {
+			if mine, err := s.may(ctx, by, t); err != nil {
+				return nil, err
+			} else if !mine {
+				continue
+			}
+		}
+		if err := s.fillForm(ctx, t); err != nil {
 			return nil, err
 		}
-	}
-	page := &TaskPage{Tasks: tasks}
-	if len(tasks) > limit {
-		page.Tasks = tasks[:limit]
-		last := page.Tasks[limit-1]
-		page.Next = cursor(last.Created, last.ID)
+		page.Tasks = append(page.Tasks, *t)
 	}
 	return page, nil
 }
@@ -110,16 +119,25 @@ func (s *Service) Task(ctx context.Context, by tenant.Authority, id string) (*Ta
 	if err != nil {
 		return nil, err
 	}
-	if !s.mayDo(by, t) {
-		t.Values = nil
-		return t, nil
-	}
-	secrets, err := s.store.Secrets(ctx, t.Root)
+	mine, err := s.may(ctx, by, t)
 	if err != nil {
 		return nil, err
 	}
+	if !mine {
+		t.Values = nil
+		return t, nil
+	}
+	return t, s.revealTask(ctx, t)
+}
+
+// revealTask puts the secrets into a task's values.
+func (s *Service) revealTask(ctx context.Context, t *Task) error {
+	secrets, err := s.store.Secrets(ctx, t.Root)
+	if err != nil {
+		return err
+	}
 	t.Values = reveal(t.Values, secrets)
-	return t, nil
+	return nil
 }
 
 // taskFor returns a task that by may know of.
@@ -131,7 +149,11 @@ func (s *Service) taskFor(ctx context.Context, by tenant.Authority, id string) (
 	if err != nil {
 		return nil, err
 	}
-	if !s.mayDo(by, t) && by.Require(tenant.ScopeProcessRun, "") != nil {
+	mine, err := s.may(ctx, by, t)
+	if err != nil {
+		return nil, err
+	}
+	if !mine && by.Require(tenant.ScopeProcessRun, "") != nil {
 		return nil, ErrTaskUnknown
 	}
 	return t, s.fillForm(ctx, t)
@@ -166,8 +188,8 @@ func (s *Service) takeTask(ctx context.Context, by tenant.Authority, id, taker, 
 	if err != nil {
 		return err
 	}
-	if !s.mayDo(by, t) {
-		return tenant.ErrDenied
+	if err := s.mustDo(ctx, by, t); err != nil {
+		return err
 	}
 	return s.store.TakeTask(ctx, by.Tenant, id, by.Actor.String(), taker, taskEvent(by, s.clock(), action, t))
 }
@@ -185,8 +207,8 @@ func (s *Service) CompleteTask(ctx context.Context, by tenant.Authority, id stri
 	if err != nil {
 		return nil, err
 	}
-	if !s.mayDo(by, t) {
-		return nil, tenant.ErrDenied
+	if err := s.mustDo(ctx, by, t); err != nil {
+		return nil, err
 	}
 	if t.State != TaskOpen {
 		return nil, ErrTaskOver
@@ -221,22 +243,6 @@ func taskOver(err error) error {
 		return ErrTaskOver.Because(err)
 	}
 	return err
-}
-
-// mayDo reports whether a task is by's to do.
-func (s *Service) mayDo(by tenant.Authority, t *Task) bool {
-	switch {
-	case by.Tenant != t.Tenant:
-		return false
-	case by.Session != "":
-		// The session of a link is for one task, whatever else its user has to do.
-		return by.Ref == t.ID && by.Actor == audit.Actor{Kind: audit.User, ID: t.Assignee} && t.Assignee != ""
-	case t.Assignee != "":
-		return by.Actor == audit.Actor{Kind: audit.User, ID: t.Assignee}
-	case t.Role == "":
-		return false
-	}
-	return (by.Actor.Kind == audit.Operator || by.Actor.Kind == audit.Client) && s.hasRole(by, t.Role)
 }
 
 func taskEvent(by tenant.Authority, at time.Time, action string, t *Task) audit.Event {

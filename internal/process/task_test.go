@@ -195,6 +195,7 @@ func TestTaskLinks(t *testing.T) {
 	w := newWorld(t, storetest.SQLite)
 	w.deploy(inLine("p", person("u"), person("v")))
 	r := w.start("p")
+	elsewhere := w.start("p").ID
 	task := w.task(r.ID).ID
 	door := tenant.Authority{Via: "tasks", Address: "192.0.2.1"}
 	alice := enroller()
@@ -232,7 +233,7 @@ func TestTaskLinks(t *testing.T) {
 	_, err = w.RedeemTaskLink(t.Context(), third.Secret, door)
 	wantCode(t, err, process.ErrLinkExpired)
 
-	// The session does its one task, and no other.
+	// The session does its one task and what follows, and no other.
 	opened, err = w.RedeemTaskLink(t.Context(), link().Secret, door)
 	check(t, err)
 	by, id, err := w.TaskSession(t.Context(), opened.Cookie, door)
@@ -240,11 +241,28 @@ func TestTaskLinks(t *testing.T) {
 	if id != task || by.Actor != (audit.Actor{Kind: audit.User, ID: "id-of-alice"}) || len(by.Scopes) != 0 {
 		t.Errorf("the session is for %s as %+v", id, by)
 	}
+	other := w.task(elsewhere).ID
+	_, err = w.CompleteTask(t.Context(), by, other, nil)
+	wantCode(t, err, process.ErrTaskUnknown)
+	w.clock.move(time.Second)
 	_, err = w.CompleteTask(t.Context(), by, task, nil)
 	check(t, err)
-	_, err = w.CompleteTask(t.Context(), by, w.task(r.ID).ID, nil)
+	_, err = w.CompleteTask(t.Context(), by, other, nil)
 	wantCode(t, err, process.ErrTaskUnknown)
-	w.clock.move(30 * time.Minute)
+	page, err := w.Tasks(t.Context(), by, process.TaskFilter{})
+	check(t, err)
+	next := w.task(r.ID).ID
+	if len(page.Tasks) != 1 || page.Tasks[0].ID != next {
+		t.Errorf("the session sees %+v, want the task that follows", page.Tasks)
+	}
+	c, err := w.Course(t.Context(), by, task)
+	check(t, err)
+	if c.Next != next || c.Task.State != process.TaskCompleted || c.Status != process.Running || c.Busy {
+		t.Errorf("the course is %+v", c)
+	}
+	_, err = w.Course(t.Context(), by, other)
+	wantCode(t, err, process.ErrTaskUnknown)
+	w.clock.move(30*time.Minute - time.Second)
 	_, _, err = w.TaskSession(t.Context(), opened.Cookie, door)
 	wantCode(t, err, process.ErrSession)
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 
+	"bestow.dev/internal/bpmn"
 	"bestow.dev/internal/plugout"
+	"bestow.dev/internal/process"
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/tenant"
 )
@@ -76,7 +78,11 @@ type Desk struct {
 	State     DeskState
 	MatchCode string      // to be compared with what the agent shows; empty: none
 	Client    *relay.Desk // who opened the link; nil: nobody yet
-	Problem   string      // why it is over
+	Problem   string      // why it is over; begins with what the other side called it
+
+	// Error is the type of the outcome that it failed with; empty: it is not over, or
+	// nothing has come of it for the process yet.
+	Error string
 }
 
 // DeskState is where a session is.
@@ -86,7 +92,9 @@ type DeskState string
 const (
 	DeskWaiting   DeskState = "waiting"   // for the link to be followed
 	DeskConnected DeskState = "connected" // it was followed
-	DeskFailed    DeskState = "failed"    // it was not, or the session is over
+	DeskCreating  DeskState = "creating"  // and the desk is asked for a credential
+	DeskDone      DeskState = "done"      // the credential was made
+	DeskFailed    DeskState = "failed"    // it was not followed, or the session is over, or nothing was made
 )
 
 // Desk tells where the session is that a variable of a run holds. It needs no scope: who
@@ -116,4 +124,47 @@ func (s *Service) Desk(ctx context.Context, by tenant.Authority, session json.Ra
 		d.State, d.Problem = DeskFailed, commandError(k).Message
 	}
 	return d, nil
+}
+
+// startTask is the task that begins a session, and createTask the one that has a
+// credential made in it.
+const (
+	startTask  = "hermodFidoStartConnectionTask"
+	createTask = "hermodFidoCreateCredentialTask"
+)
+
+// DeskOf tells where the session is that a person's task is about, whose form has it in a
+// field ([bpmn.PlugoutSessionField]), and what has come of the credential that is made
+// beside it. It needs no scope: who may see the course of a task may see this. Errors:
+// those of [Service.Desk].
+func (s *Service) DeskOf(ctx context.Context, by tenant.Authority, c *process.Course) (*Desk, error) {
+	made := creation(c.Works)
+	switch {
+	case made == nil:
+	case made.State == process.WorkSucceeded:
+		return &Desk{State: DeskDone}, nil
+	case made.State == process.WorkFailed:
+		return &Desk{State: DeskFailed, Error: made.Code, Problem: made.Message}, nil
+	case made.State == process.WorkWithdrawn:
+		return &Desk{State: DeskFailed, Problem: string(plugout.StatusSessionEnded)}, nil
+	}
+	d, err := s.Desk(ctx, by, c.Task.Values[bpmn.PlugoutSessionField])
+	if err == nil && made != nil && d.State == DeskConnected {
+		d.State = DeskCreating
+	}
+	return d, err
+}
+
+// creation returns the last work that has a credential made in the last session that was
+// begun; nil for none.
+func creation(works []process.WorkDone) *process.WorkDone {
+	for i := len(works) - 1; i >= 0; i-- {
+		switch works[i].Task {
+		case createTask:
+			return &works[i]
+		case startTask:
+			return nil
+		}
+	}
+	return nil
 }

@@ -25,12 +25,12 @@ func (s *Service) Handlers() map[string]process.Handler {
 
 func (s *Service) tasks() map[string]*task {
 	return map[string]*task{
-		"daFidoGetCreationOptionsTask":   s.getCreationOptions(),
-		"hermodFidoStartConnectionTask":  s.startConnection(),
-		"hermodFidoGetInfoTask":          s.getInfo(),
-		"hermodFidoCreateCredentialTask": s.createOnDesk(),
-		"hermodSessionEndTask":           s.endSession(),
-		"daFidoCreateCredentialTask":     s.storeCredential(),
+		"daFidoGetCreationOptionsTask": s.getCreationOptions(),
+		startTask:                      s.startConnection(),
+		"hermodFidoGetInfoTask":        s.getInfo(),
+		createTask:                     s.createOnDesk(),
+		"hermodSessionEndTask":         s.endSession(),
+		"daFidoCreateCredentialTask":   s.storeCredential(),
 
 		"bestowInviteTask":            s.invite(),
 		"bestowAwaitEnrolmentTask":    s.awaitEnrolment(),

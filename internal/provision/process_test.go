@@ -9,7 +9,9 @@ import (
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/fault"
+	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/process"
+	"bestow.dev/internal/provision"
 	"bestow.dev/internal/tenant"
 )
 
@@ -31,7 +33,7 @@ const provisioning = `<?xml version="1.0" encoding="UTF-8"?>
 		<parallelGateway id="fork"/>
 		<sequenceFlow id="f4" sourceRef="fork" targetRef="form"/>
 		<sequenceFlow id="f5" sourceRef="fork" targetRef="create"/>
-		<userTask id="form" name="Follow the link" flowable:assignee="alice@example.com"><extensionElements>
+		<userTask id="form" name="Follow the link" flowable:assignee="alice@example.com" flowable:formKey="plugout"><extensionElements>
 			<flowable:formProperty id="link" name="Link" type="string" default="${plugoutUrl}" writable="false"/>
 		</extensionElements></userTask>
 		<serviceTask id="create" flowable:async="true" flowable:delegateExpression="${hermodFidoCreateCredentialTask}"><extensionElements>
@@ -110,6 +112,7 @@ func (w *world) begin(p *process.Service) (run *process.Run, link string) {
 	check(w.t, json.Unmarshal(task.Values["link"], &link))
 	_, err = p.CompleteTask(ctx, person, task.ID, nil)
 	check(w.t, err)
+	w.form = task.ID
 	return run, link
 }
 
@@ -182,5 +185,71 @@ func TestProcessIsChecked(t *testing.T) {
 		if err == nil || !strings.Contains(fault.From(err).Public, c.says) {
 			t.Errorf("got %v, want %q", err, c.says)
 		}
+	}
+}
+
+// TestDeskOf: the form sees where its session is, and what came of it, whether or not its
+// task is over by then.
+func TestDeskOf(t *testing.T) {
+	bothWays(t, func(t *testing.T, w *world, way string) {
+		u := w.user(alice)
+		p := w.processes(way)
+		run, link := w.begin(p)
+		person := tenant.Authority{Tenant: "acme", Actor: audit.Actor{Kind: audit.User, ID: string(u.ID)}}
+		is := func(want provision.DeskState, code bool) *provision.Desk {
+			t.Helper()
+			c, err := p.Course(t.Context(), person, w.form)
+			check(t, err)
+			d, err := w.DeskOf(t.Context(), person, c)
+			check(t, err)
+			if d.State != want || (d.MatchCode != "") != code {
+				t.Errorf("the desk is %s, code %q, want %s", d.State, d.MatchCode, want)
+			}
+			return d
+		}
+		is(provision.DeskWaiting, false)
+		d := w.desk()
+		d.open(link)
+		is(provision.DeskCreating, way == "ours")
+		d.create()
+		is(provision.DeskCreating, way == "ours")
+		w.later(5 * time.Second)
+		w.due(p)
+		is(provision.DeskDone, false)
+		w.want(p, run.ID, process.Completed)
+
+		run, link = w.begin(p)
+		d = w.desk()
+		d.open(link)
+		d.answer(d.next(), plugout.StatusPINBlocked, "")
+		w.later(5 * time.Second)
+		w.due(p)
+		failed := is(provision.DeskFailed, false)
+		if failed.Error != provision.HermodDevice || !strings.HasPrefix(failed.Problem, "PIN_BLOCKED") {
+			t.Errorf("it failed with %s: %s", failed.Error, failed.Problem)
+		}
+		w.want(p, run.ID, process.Completed)
+
+		run, _ = w.begin(p)
+		w.later(10 * time.Second)
+		w.expire()
+		unused := is(provision.DeskFailed, false)
+		if !strings.HasPrefix(unused.Problem, "SESSION_NOT_STARTED") {
+			t.Errorf("it failed with %s", unused.Problem)
+		}
+		w.due(p)
+		if again := is(provision.DeskFailed, false); again.Error != provision.HermodSessionStart {
+			t.Errorf("it failed with %s: %s", again.Error, again.Problem)
+		}
+		w.want(p, run.ID, process.Completed)
+	})
+}
+
+func (w *world) want(p *process.Service, run string, status process.Status) {
+	w.t.Helper()
+	r, err := p.GetRun(w.t.Context(), w.root, run)
+	check(w.t, err)
+	if r.Status != status {
+		w.t.Errorf("the run is %s", r.Status)
 	}
 }

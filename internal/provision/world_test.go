@@ -56,6 +56,7 @@ type world struct {
 	root        tenant.Authority
 	signer      *plugout.Signer // of the desk's installation
 	handlers    map[string]process.Handler
+	form        string // id of the task with the link, of the run that was begun last
 	config      provision.Config
 
 	// before may answer a request to the fronts in their place; it then returns true.

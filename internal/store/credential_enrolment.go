@@ -246,7 +246,7 @@ func endSessionsOf(ctx context.Context, q tx, user credential.UserID, at int64) 
 // endSessionsWith ends the sessions that were signed in with a credential.
 func endSessionsWith(ctx context.Context, q tx, tenant string, id credential.ID, at int64) error {
 	const text = `UPDATE browser_session SET ended_ms = $3
-		WHERE credential = $2 AND credential <> '' AND tenant = $1 AND purpose IN ('signed_in', 'console') AND ended_ms = 0`
+		WHERE credential = $2 AND credential <> '' AND tenant = $1 AND purpose IN ('signed_in', 'console', 'tasks') AND ended_ms = 0`
 	_, err := q.Exec(ctx, text, tenant, id, at)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"bestow.dev/internal/console"
+	"bestow.dev/internal/front/task"
 	"bestow.dev/internal/tenant"
 )
 
@@ -30,6 +31,28 @@ func (s *Server) mountConsole(mux *http.ServeMux) error {
 	mux.Handle(console.Root+"/", door)
 	return nil
 }
+
+// mountTasks opens the pages for people's tasks, where they sign in to the relying party
+// that operators sign in to.
+func (s *Server) mountTasks(mux *http.ServeMux) error {
+	rp, err := s.ConsoleRelyingParty(context.Background())
+	if err != nil {
+		return badConfiguration(err)
+	}
+	door, err := task.New(task.Config{
+		Credentials: s.Credentials, Processes: s.Processes, Provision: s.Provision, Wakeups: s.DB.Hub(),
+		Tenant: rp.Tenant, RelyingParty: rp.ID, Origin: s.origin(), OperatorCookie: console.CookieName,
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle(task.Root, door)
+	mux.Handle(task.Root+"/", door)
+	return nil
+}
+
+// TaskURL is where people find their tasks.
+func (a *App) TaskURL() string { return a.url + task.Root }
 
 // ConsoleURL is where operators sign in.
 func (a *App) ConsoleURL() string { return a.url + console.Root }

@@ -15,8 +15,8 @@ import (
 	"bestow.dev/internal/tenant"
 )
 
-// mountDoors opens the doors that the configuration asks for. Our own API, the
-// enrolment pages and the console are always there.
+// mountDoors opens the doors that the configuration asks for. Our own API, the enrolment
+// pages, the console and the pages for people's tasks are always there.
 func (s *Server) mountDoors(mux *http.ServeMux) error {
 	page.Mount(mux)
 	visit, err := s.relyingPartyHere(context.Background(), "")
@@ -32,6 +32,9 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 		return err
 	}
 	if err := s.mountConsole(mux); err != nil {
+		return err
+	}
+	if err := s.mountTasks(mux); err != nil {
 		return err
 	}
 	ours, err := api.New(api.Config{
@@ -74,9 +77,6 @@ func (s *Server) mountDigitalAccess(mux *http.ServeMux, c *config.DigitalAccess)
 
 // EnrolURL is the page that enrolment links lead to.
 func (a *App) EnrolURL() string { return a.url + "/enrol" }
-
-// TaskURL is the page that links to a person's task lead to.
-func (a *App) TaskURL() string { return a.url + "/task" }
 
 // relyingPartyHere is the first relying party, of the tenant or of all if the name is
 // empty, that pages on the public URL may use: the one that visitors without a link
