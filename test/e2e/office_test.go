@@ -69,12 +69,14 @@ func openOffice(t *testing.T, engine string, how reach, jwks string, flags ...st
 	return o
 }
 
+// officeConfig is the configuration of an office that is at url, as far as that is known.
+// Through another server's connection the origin is https and the relying party's id.
 func officeConfig(files, url, caFile string) string {
 	return fmt.Sprintf(`
 tls: { ca-file: %q }
 tenants:
   - name: acme
-    relying-parties: [ { id: localhost, name: Acme, challenge-life: 15m } ]
+    relying-parties: [ { id: localhost, name: Acme, origins: [ %q, "https://localhost" ], challenge-life: 15m } ]
     clients:
       - { id: ops, key: %s, scopes: [ admin ] }
       - { id: da, key: %s, scopes: [ fido.provision, fido.read ] }
@@ -90,7 +92,7 @@ fronts:
         callback-url: %q
         callback-basic-auth: "hermod:%s"
         attestation-keys: %s
-`, caFile, opsSecret, daSecret, filepath.Join(files, "callback-password"), relayKey,
+`, caFile, url, opsSecret, daSecret, filepath.Join(files, "callback-password"), relayKey,
 		url+"/idm-operator/ws/hermod", callbackPassword, filepath.Join(files, "agents.jwks"))
 }
 

@@ -14,8 +14,9 @@ import (
 func TestProcess(t *testing.T) { onBothEngines(t, playProcess) }
 
 func playProcess(t *testing.T, engine string) {
-	for how, name := range map[reach]string{internally: "internal", overHTTPS: "over HTTPS"} {
+	for how, name := range []string{internally: "internal", overHTTPS: "over HTTPS"} {
 		t.Run(name, func(t *testing.T) {
+			how := reach(how)
 			d := newDesk(t)
 			p := &processPlay{openOffice(t, engine, how, d.must("key", "show", "--jwks")), d, how}
 			d.must("trust", "add", strings.TrimPrefix(p.url, "https://"), "--rp", "localhost")
@@ -84,7 +85,7 @@ func (p *processPlay) goesWell(name string, personFirst bool) {
 		}
 		v.press(task.ID)
 	}
-	eventually(p.t, "the run ends", func() bool { return p.run(run.ID).Status != "running" })
+	p.arrives(run.ID)
 	if res := <-ended; res.code != 0 {
 		p.t.Errorf("agent: exit %d: %s", res.code, res.stderr)
 	}
@@ -154,11 +155,21 @@ func (p *processPlay) giveUp(user, run, branch string) {
 	}
 	task := p.task("run="+run, last)
 	p.must(200, request{"POST", "/api/v1/user-tasks/" + task.ID + "/complete", p.ops, map[string]any{"values": map[string]any{"choice": "end"}}}, nil)
-	eventually(p.t, "the run ends", func() bool { return p.run(run).Status != "running" })
+	p.arrives(run)
 	if r := p.run(run); r.Status != "failed" || r.Error != "GIVEN_UP" {
 		p.t.Errorf("given up: %+v", r)
 	}
 	p.wantOnce(run, branch, "gaveUp")
+}
+
+// arrives waits until a run has ended.
+func (o *office) arrives(run string) {
+	o.t.Helper()
+	for limit := time.Now().Add(patience); o.run(run).Status == "running"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(limit) {
+			o.t.Fatalf("the run does not end: %+v\n%+v", o.run(run), o.timeline(run))
+		}
+	}
 }
 
 // has reports whether a timeline has an entry.
