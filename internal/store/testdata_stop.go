@@ -127,6 +127,9 @@ func (s *stopper) meet(c *process.Change) bool {
 		return false
 	}
 	s.runs[c.Run.ID] = true
+	if c.Run.ID == s.root && !c.Run.Ended.IsZero() {
+		s.root = "" // the rest is about others
+	}
 	return true
 }
 

@@ -42,12 +42,15 @@ func killProcess(t *testing.T, engine string) {
 					}
 					break
 				}
-				kills++
+				kills++; fmt.Println("KILL", st.key, time.Since(began))
 				o.more = nil
 				o.start()
 			}
 		}
 	}
+	o.kill()
+	o.more = nil
+	o.start()
 	o.carryOn(all)
 	took := time.Since(began)
 	for _, st := range all {
@@ -67,6 +70,7 @@ func (o *office) diesOf(st *story) bool {
 		if over {
 			return false
 		}
+		if last != nil { fmt.Println(time.Now().Format("05.000"), last) }
 		if o.died() {
 			return true
 		}
@@ -98,6 +102,9 @@ func (o *office) carryOn(all []*story) {
 	for limit := time.Now().Add(3 * patience); len(left) > 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(limit) {
 			o.t.Fatalf("%d runs do not end; one of them is %s: %v\n%+v", len(left), left[0].key, last, o.story(left[0]))
+		}
+		if o.died() {
+			o.t.Fatal("the server has died, and nobody told it to")
 		}
 		left = slices.DeleteFunc(left, func(st *story) bool {
 			over, err := st.advance(o)
