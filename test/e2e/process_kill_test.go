@@ -42,7 +42,8 @@ func killProcess(t *testing.T, engine string) {
 					}
 					break
 				}
-				kills++; fmt.Println("KILL", st.key, time.Since(began))
+				kills++
+				fmt.Println("KILL", st.key, time.Since(began))
 				o.more = nil
 				o.start()
 			}
@@ -70,7 +71,9 @@ func (o *office) diesOf(st *story) bool {
 		if over {
 			return false
 		}
-		if last != nil { fmt.Println(time.Now().Format("05.000"), last) }
+		if last != nil {
+			fmt.Println(time.Now().Format("05.000"), last)
+		}
 		if o.died() {
 			return true
 		}
