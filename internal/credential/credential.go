@@ -54,6 +54,11 @@ type Credential struct {
 	// returns has it; of a stored credential see [Evidence.Extensions]. May be nil.
 	Extensions *ExtensionOutputs
 
+	// UserVerified and WouldRefuse, the rules broken of policies that only monitor, are
+	// of the registration. Only what a registration returns has them.
+	UserVerified bool
+	WouldRefuse  []policy.RefusedBy
+
 	ProvisionedBy string // who registered it: the actor, such as "client:idm"
 	Via           string // the front it came through
 	Ref           string // process, command or request id
