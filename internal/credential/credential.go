@@ -54,10 +54,9 @@ type Credential struct {
 	// returns has it; of a stored credential see [Evidence.Extensions]. May be nil.
 	Extensions *ExtensionOutputs
 
-	// UserVerified and WouldRefuse, the rules broken of policies that only monitor, are
-	// of the registration. Only what a registration returns has them.
-	UserVerified bool
-	WouldRefuse  []policy.RefusedBy
+	// WouldRefuse are the rules that the registration broke of policies that only
+	// monitor; nil for none. Only what a registration returns has them.
+	WouldRefuse []policy.RefusedBy
 
 	ProvisionedBy string // who registered it: the actor, such as "client:idm"
 	Via           string // the front it came through
