@@ -55,8 +55,10 @@ type Credential struct {
 	Extensions *ExtensionOutputs
 
 	// WouldRefuse are the rules that the registration broke of policies that only
-	// monitor; nil for none. Only what a registration returns has them.
+	// monitor; nil for none. UserHandle is its owner's. Only what a registration returns
+	// has these.
 	WouldRefuse []policy.RefusedBy
+	UserHandle  []byte
 
 	ProvisionedBy string // who registered it: the actor, such as "client:idm"
 	Via           string // the front it came through

@@ -107,7 +107,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
 	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
-	c.WouldRefuse = made.decision.WouldRefuse()
+	c.WouldRefuse, c.UserHandle = made.decision.WouldRefuse(), pending.User.Handle
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
 		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, told(in.Response, made), p.version, basis, now),
 		Session: by.Session, Most: p.source.MaxCredentialsPerUser, ShownName: cer.Terms.ShownName, At: now,
