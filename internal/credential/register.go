@@ -95,10 +95,10 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 		return nil, err
 	}
 	switch {
-	case !validText(in.DisplayName, maxNameChars):
-		return nil, ErrUserDisplayName.At("displayName")
 	case in.ShownName != "" && !validUserName(in.ShownName):
 		return nil, ErrUserName.At("shownName")
+	case !validText(in.DisplayName, maxNameChars):
+		return nil, ErrUserDisplayName.At("displayName")
 	case !validText(in.RequestID, maxRequestIDChars):
 		return nil, ErrRequestID.At("requestId")
 	}

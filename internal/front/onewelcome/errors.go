@@ -75,7 +75,6 @@ var byReason = map[webauthn.Reason]refusal{
 	webauthn.ReasonAlgorithmNotOffered: {http.StatusUnprocessableEntity, "algorithm_not_allowed"},
 	webauthn.ReasonSignCount:           {http.StatusUnprocessableEntity, "counter_regression"},
 	webauthn.ReasonAssertionSignature:  {http.StatusUnprocessableEntity, codeSignature},
-	webauthn.ReasonBackupFlags:         {http.StatusUnprocessableEntity, codeSignature},
 
 	webauthn.ReasonAttestationUntrusted:          {http.StatusUnprocessableEntity, codeUntrusted},
 	webauthn.ReasonAttestationCertificateExpired: {http.StatusUnprocessableEntity, codeUntrusted},
@@ -94,14 +93,15 @@ var byKind = map[fault.Kind]string{
 	fault.NotFound:        "not_found",
 	fault.Conflict:        "conflict",
 	fault.Gone:            "gone",
-	fault.Rejected:        codeAttestation,
+	fault.Rejected:        codePolicyViolation,
 	fault.Limited:         "too_many_requests",
 	fault.Unsupported:     "not_supported",
 	fault.Unavailable:     "unavailable",
 }
 
-// refusalOf returns how f is told.
-func refusalOf(f *fault.Error) refusal {
+// refusalOf returns how f is told, where unnamed is the code of an answer that was refused
+// for a reason without one.
+func refusalOf(f *fault.Error, unnamed string) refusal {
 	if r, ok := refusals[f.Code]; ok {
 		return r
 	}
@@ -109,6 +109,7 @@ func refusalOf(f *fault.Error) refusal {
 		if r, ok := byReason[webauthn.Reason(reason)]; ok {
 			return r
 		}
+		return refusal{http.StatusUnprocessableEntity, unnamed}
 	}
 	return refusal{web.StatusOf(f), byKind[f.Kind]}
 }
@@ -161,7 +162,11 @@ func detailsOf(f *fault.Error) []detail {
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	web.LogFault(r.Context(), err)
 	f := fault.From(err)
-	said := refusalOf(f)
+	unnamed := codeAttestation
+	if strings.HasSuffix(r.Pattern, assertionVerify) {
+		unnamed = codeSignature
+	}
+	said := refusalOf(f, unnamed)
 	switch said.status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="bestow"`)

@@ -60,6 +60,9 @@ type Config struct {
 // via names this door in the audit trail.
 const via = "onewelcome"
 
+// assertionVerify is the path on which it is a signature that is judged.
+const assertionVerify = "/assertion/verify"
+
 type front struct {
 	Config
 	callers *web.Callers
@@ -85,7 +88,7 @@ func New(c Config) (http.Handler, error) {
 		{"POST", "/attestation/options", f.attestationOptions},
 		{"POST", "/attestation/verify", f.attestationVerify},
 		{"POST", "/assertion/options", f.assertionOptions},
-		{"POST", "/assertion/verify", f.assertionVerify},
+		{"POST", assertionVerify, f.assertionVerify},
 		{"GET", "/users/{userId}/credentials", f.listCredentials},
 		{"GET", "/users/{userId}/credentials/{credentialId}", f.getCredential},
 		{"PATCH", "/users/{userId}/credentials/{credentialId}", f.changeCredential},
