@@ -26,8 +26,9 @@ const pin = "2468"
 // desk is a security key with its PIN set, and the browser that drives it.
 type desk struct {
 	key    *softkey.Key
-	origin string // what the client data says; empty: https:// and the RP ID
-	rpID   string // what the key is told in place of the RP ID; empty: the truth
+	origin string           // what the client data says; empty: https:// and the RP ID
+	keep   ctap.Requirement // what the key is told about discoverable credentials; zero: required
+	rpID   string           // what the key is told in place of the RP ID; empty: the truth
 }
 
 func newDesk(t testing.TB, attestation softkey.Attestation) *desk {
@@ -79,7 +80,7 @@ func (d *desk) create(t testing.TB, options json.RawMessage) map[string]any {
 		ClientDataHash: hash[:],
 		RP:             ctap.RP{ID: cmp.Or(d.rpID, o.RP.ID), Name: o.RP.Name},
 		User:           ctap.User{ID: unb64(t, o.User.ID), Name: o.User.Name, DisplayName: o.User.DisplayName},
-		Algorithms:     []int64{-7}, ResidentKey: ctap.Required, UserVerification: ctap.Required, Attestation: ctap.Direct,
+		Algorithms:     []int64{-7}, ResidentKey: cmp.Or(d.keep, ctap.Required), UserVerification: ctap.Required, Attestation: ctap.Direct,
 	}, ctap.Prompt{PIN: ctap.PINOnce([]byte(pin))})
 	check(t, err)
 	return response(cred.ID, map[string]any{
