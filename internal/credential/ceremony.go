@@ -73,6 +73,9 @@ type Terms struct {
 	// Conditional is for a credential that the client makes without asking its user.
 	// It alone widens something, which the relying party's policy has allowed.
 	Conditional bool `json:"conditional,omitempty"`
+
+	// Name is what the credential is to be called. It decides nothing.
+	Name string `json:"name,omitempty"`
 }
 
 // MayFinish reports whether by is who began the ceremony.

@@ -259,6 +259,11 @@ type Narrowing struct {
 	Timeout          time.Duration     // for the client to ask its user
 	Life             time.Duration     // of the challenge
 	Hints            []string          // §5.8.7; they take the place of the policy's
+
+	// AtLeast asks for the policy's terms where the members above accept more than it
+	// does, instead of being refused. Whoever asks sees in the options what holds. An
+	// attachment, algorithms and models that the policy does not accept are still refused.
+	AtLeast bool
 }
 
 // terms are a ceremony's settings once policy and narrowing are merged.
@@ -290,20 +295,20 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 		stored:           Terms{Trusted: n.RequireTrusted},
 	}
 	// What is preferred is not insisted on, so that less of it accepts nothing more.
-	if !narrow(&t.userVerification, n.UserVerification, webauthn.UserVerificationRequired) {
+	if !narrow(&t.userVerification, n.UserVerification, webauthn.UserVerificationRequired) && !n.AtLeast {
 		return terms{}, ErrPolicyWider.At("userVerification")
 	}
-	if !narrow(&t.residentKey, n.ResidentKey, webauthn.ResidentKeyRequired) {
+	if !narrow(&t.residentKey, n.ResidentKey, webauthn.ResidentKeyRequired) && !n.AtLeast {
 		return terms{}, ErrPolicyWider.At("residentKey")
 	}
 	if !narrow(&t.attachment, n.Attachment, t.attachment) {
 		return terms{}, ErrPolicyWider.At("authenticatorAttachment")
 	}
-	if n.Attestation != "" {
-		if !p.takes(n.Attestation) {
-			return terms{}, ErrPolicyWider.At("attestation")
-		}
+	switch {
+	case n.Attestation != "" && p.takes(n.Attestation):
 		t.attestation = n.Attestation
+	case n.Attestation != "" && !n.AtLeast:
+		return terms{}, ErrPolicyWider.At("attestation")
 	}
 	if len(n.Algorithms) > 0 {
 		if !within(n.Algorithms, demands.Algorithms) {
@@ -320,10 +325,10 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 	if len(n.Hints) > 0 {
 		t.hints = n.Hints
 	}
-	if !shorten(&t.timeout, n.Timeout) {
+	if !shorten(&t.timeout, n.Timeout) && !n.AtLeast {
 		return terms{}, ErrPolicyWider.At("timeout")
 	}
-	if !shorten(&t.life, n.Life) {
+	if !shorten(&t.life, n.Life) && !n.AtLeast {
 		return terms{}, ErrPolicyWider.At("life")
 	}
 	t.timeout = min(t.timeout, t.life)
