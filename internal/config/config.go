@@ -147,6 +147,7 @@ type Fronts struct {
 	DigitalAccess *DigitalAccess `koanf:"digital-access"`
 	Hermod        *Hermod        `koanf:"hermod"`
 	Identity      *Identity      `koanf:"identity"`
+	OneSpan       *OneSpan       `koanf:"onespan"`
 	Conformance   struct {
 		Enabled bool `koanf:"enabled"`
 	} `koanf:"conformance"`
@@ -157,6 +158,26 @@ type DigitalAccess struct {
 	Tenant       string `koanf:"tenant"`
 	RelyingParty string `koanf:"relying-party"`
 	Prefix       string `koanf:"prefix"` // before /fido and /oauth2; empty: none
+}
+
+// OneSpan opens the front for clients of the OneSpan Trusted Identity platform API.
+type OneSpan struct {
+	Tenant             string          `koanf:"tenant"`
+	RelyingParty       string          `koanf:"relying-party"` // may be one that is made later
+	Prefix             string          `koanf:"prefix"`        // empty: /v1
+	DefaultDomain      string          `koanf:"default-domain"`
+	Domains            []string        `koanf:"domains"` // beside the default one
+	RequireRecentLogin time.Duration   `koanf:"require-recent-login"`
+	MoreTenants        []OneSpanTenant `koanf:"more-tenants"`
+}
+
+// OneSpanTenant is a further tenant of that front.
+type OneSpanTenant struct {
+	Tenant             string        `koanf:"tenant"`
+	RelyingParty       string        `koanf:"relying-party"`
+	DefaultDomain      string        `koanf:"default-domain"`
+	Domains            []string      `koanf:"domains"`
+	RequireRecentLogin time.Duration `koanf:"require-recent-login"`
 }
 
 // Hermod opens the Smart ID Messaging front. Its keys are those of

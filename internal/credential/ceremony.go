@@ -68,6 +68,7 @@ type Ceremony struct {
 type Terms struct {
 	AAGUIDs []string `json:"aaguids,omitempty"` // models accepted; empty: as the policy says
 	Trusted bool     `json:"trusted,omitempty"` // only a trusted attestation will do
+	Self    bool     `json:"self,omitempty"`    // with Trusted: or self attestation
 	Decoy   bool     `json:"decoy,omitempty"`   // for a name that is nobody's: nothing can answer it
 
 	// Conditional is for a credential that the client makes without asking its user.
