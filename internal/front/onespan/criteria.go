@@ -69,6 +69,10 @@ func (d *policyDocument) translate() (*policy.Document, error) {
 		return nil, in.err()
 	}
 	f := d.FIDO.FIDO2
+	f.Disallowed = append([]criterion{}, f.Disallowed...) // never null
+	if d.FIDO.U2F != nil {
+		d.FIDO.U2F.Disallowed = append([]criterion{}, d.FIDO.U2F.Disallowed...)
+	}
 	format := ""
 	if d.FIDO.U2F != nil {
 		format = "not fido-u2f"

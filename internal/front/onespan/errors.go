@@ -1,6 +1,7 @@
 package onespan
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -86,13 +87,14 @@ func message(f *fault.Error) string {
 	return f.Public
 }
 
-// fields translates what the domain calls a member into what this door does.
+// fields are what members are called here that the domain calls otherwise, by the code
+// of its fault and its word.
 var fields = map[string]string{
-	"name":                    "registrationName",
-	"requestId":               "requestID",
-	"authenticatorAttachment": "authenticatorSelection.authenticatorAttachment",
-	"challengeLife":           "requestTTLSeconds",
-	"timeout":                 "timeoutMs",
+	credential.ErrCredentialName.Code + " name":           "registrationName",
+	tenant.ErrRelyingPartyInvalid.Code + " name":          "rpName",
+	tenant.ErrRelyingPartyInvalid.Code + " challengeLife": "requestTTLSeconds",
+	tenant.ErrRelyingPartyInvalid.Code + " timeout":       "timeoutMs",
+	tenant.ErrRelyingPartyInvalid.Code + " id":            "rpId",
 }
 
 // validationErrors returns what of the input is wrong; nil if it is not the input.
@@ -103,14 +105,7 @@ func validationErrors(f *fault.Error) []validationError {
 	if f.Kind != fault.Invalid || f.Field == "" {
 		return nil
 	}
-	field := f.Field
-	if f.Code != tenant.ErrRelyingPartyInvalid.Code || field != "name" {
-		if ours, ok := fields[field]; ok {
-			field = ours
-		}
-	} else {
-		field = "rpName"
-	}
+	field := cmp.Or(fields[f.Code+" "+f.Field], f.Field)
 	return []validationError{{Field: field, Message: f.Public}}
 }
 

@@ -29,12 +29,25 @@ const pin = "2468"
 type desk struct {
 	key    *softkey.Key
 	origin string // what the client data says; empty: https:// and the RP ID
-	noPIN  bool   // the key does not verify its user
 }
 
+// newDesk has a key that attests by itself.
 func newDesk(t testing.TB) *desk {
 	t.Helper()
-	key, err := softkey.New(softkey.Config{UserPresence: softkey.AlwaysPresent, Now: time.Now, Attestation: softkey.AttestSelf})
+	return deskThatAttests(t, softkey.AttestSelf)
+}
+
+// unattested is a key on the page of an origin that says nothing of itself.
+func unattested(t testing.TB, origin string) *desk {
+	t.Helper()
+	d := deskThatAttests(t, softkey.AttestNone)
+	d.origin = origin
+	return d
+}
+
+func deskThatAttests(t testing.TB, a softkey.Attestation) *desk {
+	t.Helper()
+	key, err := softkey.New(softkey.Config{UserPresence: softkey.AlwaysPresent, Now: time.Now, Attestation: a})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
+	"bestow.dev/webauthn"
 )
 
 const (
@@ -302,4 +303,15 @@ func (l *logged) Write(b []byte) (int, error) {
 		l.text.Reset()
 	}
 	return l.text.Write(b)
+}
+
+// finish registers an answer that came another way, at a relying party, and returns our
+// id of it.
+func (w *world) finish(answer []byte, rp string) credential.ID {
+	w.t.Helper()
+	resp, err := webauthn.ParseRegistrationResponse(answer)
+	check(w.t, err)
+	c, err := w.svc.FinishRegistration(w.t.Context(), w.root, credential.FinishRegistration{RelyingParty: rp, Response: resp})
+	check(w.t, err)
+	return c.ID
 }
