@@ -22,7 +22,7 @@ var unsteady = []struct {
 	shown string
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
-	{regexp.MustCompile(`[A-Za-z0-9_-]{86}`), "64-BYTES"},
+	{regexp.MustCompile(`(challenge\\?":\\?")[A-Za-z0-9_-]{86}(\\?")`), "${1}64-BYTES${2}"},
 	{regexp.MustCompile(`[A-Za-z0-9_-]{40,}`), "BYTES"},
 	{regexp.MustCompile(`((?:rawId|id)\\?":\\?")[A-Za-z0-9_-]{20,39}`), "${1}BYTES"},
 }
