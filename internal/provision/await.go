@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"bestow.dev/internal/plugout"
@@ -111,6 +112,9 @@ func (s *Service) hear(ctx context.Context, g given, wait process.Wait) (json.Ra
 	if err == nil && !k.Final() {
 		err = a.sessionStarts(ctx, g, reached)
 	}
+	if err == nil && k.Status == plugout.StatusSessionNotStarted {
+		k, err = a.whyNotStarted(ctx, g, reached, k)
+	}
 	_, answered := errors.AsType[*Refusal](err)
 	_, decided := errors.AsType[*process.TaskError](err)
 	switch {
@@ -156,6 +160,22 @@ func (a *asked) sessionStarts(ctx context.Context, g given, reached Messaging) e
 		return commandError(k)
 	}
 	return nil
+}
+
+// whyNotStarted returns how the session start ended, where it is known and says more than
+// the question k, which is told only that there is no session: the answer to the start may
+// have been forged.
+func (a *asked) whyNotStarted(ctx context.Context, g given, reached Messaging, k *Known) (*Known, error) {
+	start, err := reached.Poll(ctx, acting(g.Work), a.Session)
+	switch {
+	case isRefused(err, "NO_SUCH_COMMAND"):
+		return k, nil
+	case err != nil:
+		return nil, err
+	case start.Final() && start.Status != plugout.StatusOK:
+		return start, nil
+	}
+	return k, nil
 }
 
 // response takes the device's response out of a command that went well. Where a set of
@@ -235,8 +255,13 @@ func (s *Service) Heard(ctx context.Context, tenantName, command string) error {
 	return nil
 }
 
-// HeardLocally takes a callback of our own relay, for a client that is a messaging server
-// of ours.
-func (s *Service) HeardLocally(ctx context.Context, c relay.Call) error {
-	return s.news(ctx, c.Client.Tenant, newsKey(c.Client.ID[len(localPrefix):], c.Command.String()))
+// Ended hears of the end of a command of our own relay, inside the transaction that ends
+// it: whoever waits for the command of a messaging server of ours looks at it once that is
+// lasting. The commands of other clients are nothing to us.
+func (s *Service) Ended(ctx context.Context, c *relay.Stored) error {
+	name, ours := strings.CutPrefix(c.Client, localPrefix)
+	if !ours {
+		return nil
+	}
+	return s.news(ctx, c.Tenant, newsKey(name, c.ID.String()))
 }

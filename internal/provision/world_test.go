@@ -61,13 +61,11 @@ type world struct {
 
 	// before may answer a request to the fronts in their place; it then returns true.
 	before func(w http.ResponseWriter, r *http.Request) bool
-	// listen hears of news as well, as processes do in the built program. Nil: nobody does.
-	listen func(ctx context.Context, tenantName, key string) error
-
-	mu   sync.Mutex
-	now  time.Time
-	news []string
-	mail []provision.Mail
+	mu     sync.Mutex
+	now    time.Time
+	news   []string
+	listen func(ctx context.Context, tenantName, key string) error // hears of news as well; may be nil
+	mail   []provision.Mail
 }
 
 func (w *world) clock() time.Time {
@@ -80,6 +78,14 @@ func (w *world) later(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
+}
+
+// tellNews has somebody hear of news from now on, as processes do in the built program.
+// Notices bring them in goroutines of their own.
+func (w *world) tellNews(listen func(ctx context.Context, tenantName, key string) error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listen = listen
 }
 
 // heard returns the keys of the news since it was last asked.
@@ -126,19 +132,6 @@ func (c clients) Client(tenantName, id string) (*relay.Client, bool) {
 }
 
 func (c clients) All() iter.Seq[*relay.Client] { return c.Clients.All() }
-
-// caller hands outcomes for our own processes to them.
-type caller struct {
-	relay.Caller
-	w *world
-}
-
-func (c caller) Call(ctx context.Context, call relay.Call) error {
-	if call.Client.Local {
-		return c.w.HeardLocally(ctx, call)
-	}
-	return c.Caller.Call(ctx, call)
-}
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
@@ -188,11 +181,12 @@ func newWorld(t testing.TB) *world {
 		News: func(ctx context.Context, tenantName, key string) error {
 			w.mu.Lock()
 			w.news = append(w.news, tenantName+" "+key)
+			listen := w.listen
 			w.mu.Unlock()
-			if w.listen == nil {
+			if listen == nil {
 				return nil
 			}
-			return w.listen(ctx, tenantName, key)
+			return listen(ctx, tenantName, key)
 		},
 	}
 	w.Service, err = provision.New(w.config)
@@ -215,7 +209,8 @@ func (w *world) openRelay(calls outbound.Config) {
 	out, err := outbound.New(calls)
 	check(w.t, err)
 	w.relay, err = relay.New(relay.Config{
-		Store: w.db.Relay(), Clients: clients{list, w}, Wakeups: w.db.Hub(), Caller: caller{out, w},
+		Store: w.db.Relay(), Clients: clients{list, w}, Wakeups: w.db.Hub(), Caller: out,
+		Ended:     func(ctx context.Context, c *relay.Stored) error { return w.Ended(ctx, c) },
 		PublicURL: "https://msg.example.com/hermod/rest/ms", Now: w.clock,
 	})
 	check(w.t, err)

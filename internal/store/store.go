@@ -52,6 +52,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 )
 
 // Config says which engine to open. Exactly one of SQLite and Postgres is set.
@@ -71,6 +72,11 @@ type Config struct {
 	// ceremonies may be imported. Without it one that was marked stays what it is.
 	TestData bool
 
+	// StopAt has the program stop at a transaction, as a power failure would, on a
+	// database that was made as test data: before:N:KEY or after:N:KEY, for the N-th of the
+	// run of a process whose start has that idempotency key. Empty: nowhere.
+	StopAt string
+
 	// Log receives what no caller can be told, such as a lost notification
 	// connection. Nil discards it.
 	Log *slog.Logger
@@ -78,9 +84,12 @@ type Config struct {
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	engine engine
-	hub    *Hub
-	log    *slog.Logger
+	engine  engine
+	hub     *Hub
+	log     *slog.Logger
+	written atomic.Int64
+	heads   heads
+	stop    *stopper // nil but in a test of what a power failure does
 }
 
 // engine is what SQLite and PostgreSQL do each in their own way.
@@ -99,6 +108,9 @@ type engine interface {
 	migrate(ctx context.Context) (made bool, err error)
 	// carry starts the transport of wake-ups between nodes, if there is one.
 	carry(h *Hub)
+	// commits is how often write's callers have waited for the disk, all of them that
+	// shared a COMMIT counting once.
+	commits() int64
 	ping(ctx context.Context) error
 	close() error
 }
@@ -127,6 +139,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 			return nil, errors.Join(err, e.close())
 		}
 	}
+	if err := db.stopAt(ctx, c.StopAt); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
 	e.carry(db.hub)
 	return db, nil
 }
@@ -149,6 +164,15 @@ func (db *DB) Close() error { return db.engine.close() }
 
 // Ping reports whether the database answers. Errors: store.unavailable.
 func (db *DB) Ping(ctx context.Context) error { return db.engine.fault(db.engine.ping(ctx)) }
+
+// Written is what a DB has written since it was opened.
+type Written struct {
+	Transactions int64 // that callers asked for and that became lasting
+	Commits      int64 // that it took: fewer on SQLite, where callers share them
+}
+
+// Written returns what was written so far.
+func (db *DB) Written() Written { return Written{db.written.Load(), db.engine.commits()} }
 
 // Hub returns the hub on which the database's wake-ups arrive.
 func (db *DB) Hub() *Hub { return db.hub }

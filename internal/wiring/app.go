@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -71,7 +72,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	if a.Trust, err = TrustLists(cfg); err != nil {
 		return nil, badConfiguration(err)
 	}
-	db := store.Config{Postgres: cfg.Database, TestData: cfg.TestData, Log: o.Log}
+	db := store.Config{Postgres: cfg.Database, TestData: cfg.TestData, StopAt: os.Getenv(stopVariable), Log: o.Log}
 	if cfg.Database == "" {
 		db.SQLite = DatabaseFile(cfg)
 	}
@@ -156,7 +157,8 @@ func (a *App) openRelay(publicURL string) error {
 		return fmt.Errorf("tls.ca-file: %w", err)
 	}
 	c := relay.Config{
-		Store: a.DB.Relay(), Clients: relayClientsOf{a.clients, a}, Wakeups: a.DB.Hub(), Caller: relayCaller{caller, a},
+		Store: a.DB.Relay(), Clients: relayClientsOf{a.clients, a}, Wakeups: a.DB.Hub(), Caller: caller,
+		Ended:     func(ctx context.Context, c *relay.Stored) error { return a.Provision.Ended(ctx, c) },
 		PublicURL: publicURL + "/hermod/rest/ms", Log: a.log,
 	}
 	if h := a.config.Fronts.Hermod; h != nil {
