@@ -34,7 +34,13 @@ type BeginRegistration struct {
 	RelyingParty string
 	User         UserRef // a browser session may leave it out: it is bound to its user
 
+	// NewUser is made where User is nobody, or zero, together with the ceremony; nil:
+	// there has to be one. It needs users.write for the relying party. Where the handle is
+	// nil it is that of User, if User is a handle; an empty name is made from the handle.
+	NewUser *NewUser
+
 	DisplayName string // shown by the authenticator instead of the user's; empty: theirs
+	ShownName   string // shown instead of the login name, and no key; empty: that
 	RequestID   string // the caller's own id, unique at the relying party; empty for none
 
 	// Extensions are client extension inputs by identifier (§9), which stand above those
@@ -78,8 +84,9 @@ type BegunRegistration struct {
 // A client or operator needs fido.provision for the relying party, and may not be
 // the user; a browser session must be one that was opened to enrol. Errors:
 // user.required, user.unknown, user.locked; registration.self, operator.above;
-// policy.wider, registration.conditional; credential.limit; ceremony.limit,
-// ceremony.request_exists; session.unknown,
+// policy.wider, registration.conditional; tenant's policy.unknown and policy.conflict for
+// the policies named; user.exists, user.name, user.display_name and user.handle for a new
+// user; credential.limit; ceremony.limit, ceremony.request_exists; session.unknown,
 // session.purpose, session.registered, and invitation.additional_needed where the user
 // got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
@@ -87,7 +94,7 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	p, err := s.policyUnder(ctx, by.Tenant, in.RelyingParty, in.Narrow.Policies)
 	if err != nil {
 		return nil, err
 	}
@@ -98,13 +105,15 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	switch {
 	case !validText(in.DisplayName, maxNameChars):
 		return nil, ErrUserDisplayName.At("displayName")
+	case in.ShownName != "" && !validUserName(in.ShownName):
+		return nil, ErrUserName.At("shownName")
 	case !validText(in.RequestID, maxRequestIDChars):
 		return nil, ErrRequestID.At("requestId")
 	case !validText(in.Name, maxCredentialNameChars):
 		return nil, ErrCredentialName.At("name")
 	}
 	t.stored.Name = in.Name
-	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
+	account, isNew, err := s.accountOrNew(ctx, by, in)
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +138,17 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	c.User, c.RequestID = account.User.ID, in.RequestID
-	if err := s.openCeremony(ctx, by, c, "registration.begun"); err != nil {
+	c.User, c.RequestID, c.Terms.ShownName = account.User.ID, in.RequestID, in.ShownName
+	if isNew {
+		err = s.openFirstCeremony(ctx, by, &account.User, c)
+	} else {
+		err = s.openCeremony(ctx, by, c, "registration.begun")
+	}
+	if isNew && errors.Is(err, ErrUserExists) && !in.User.IsZero() { // made by another meanwhile
+		in.NewUser = nil
+		return s.BeginRegistration(ctx, by, in)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &BegunRegistration{Ceremony: c.ID, User: account.User, Options: options, JSON: c.Options, Expires: c.Expires}, nil
@@ -195,7 +213,7 @@ func creationOptions(p *policySet, t terms, a *Account, in BeginRegistration, ch
 	o := webauthn.CreationOptions{
 		RP: webauthn.RPEntity{ID: p.source.ID, Name: p.source.Name},
 		User: webauthn.UserEntity{
-			ID: a.User.Handle, Name: a.User.Name, DisplayName: cmp.Or(in.DisplayName, a.User.DisplayName),
+			ID: a.User.Handle, Name: cmp.Or(in.ShownName, a.User.Name), DisplayName: cmp.Or(in.DisplayName, a.User.DisplayName),
 		},
 		Challenge:        challenge,
 		PubKeyCredParams: webauthn.Parameters(t.algorithms...),

@@ -62,6 +62,12 @@ func (d *Domains) split(name string) (id, domain string) {
 	return name, d.defaultDomain()
 }
 
+// address returns a login name as the platform writes it.
+func (d *Domains) address(name string) string {
+	id, domain := d.split(name)
+	return id + "@" + domain
+}
+
 // userOf reads the user that a path names: the domain is what follows the last @, or the
 // default one if there is none. Errors: user.required, user.unknown.
 func (c *caller) userOf(r *http.Request) (credential.UserRef, error) {

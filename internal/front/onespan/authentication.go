@@ -27,7 +27,7 @@ func (f *front) generateAuthentication(w http.ResponseWriter, r *http.Request, b
 	begun, err := f.Credentials.BeginAuthentication(r.Context(), by.Authority, credential.BeginAuthentication{
 		RelyingParty: by.RelyingParty, User: user, RequestID: id, ChallengeBytes: challengeBytes,
 		Narrow: credential.Narrowing{
-			UserVerification: webauthn.UserVerification(orPreferred(call.UserVerification)), AtLeast: true,
+			UserVerification: webauthn.UserVerification(orPreferred(call.UserVerification)), PolicyWins: true,
 		},
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ func TestRegistration(t *testing.T) {
 	options := json.RawMessage(r.member("registrationRequest").(string))
 	o := creationOf(t, options)
 	s := o.AuthenticatorSelection
-	if o.RP.ID != site || o.RP.Name != "North Bank" || o.User.DisplayName != "Mira Koch" || len(o.Challenge) != 86 || o.Attestation != "none" ||
+	if o.RP.ID != site || o.RP.Name != "North Bank" || o.User.Name != "mira.koch@northbank" || o.User.DisplayName != "Mira Koch" || len(o.Challenge) != 86 || o.Attestation != "none" ||
 		s.UserVerification != "required" || s.ResidentKey != "required" || !s.RequireResidentKey || s.AuthenticatorAttachment != "cross-platform" ||
 		!strings.Contains(string(options), `"excludeCredentials":[]`) {
 		t.Errorf("options: %s", options)

@@ -27,7 +27,7 @@ func (c *registrationCall) begin() (credential.BeginRegistration, error) {
 			Attachment:       webauthn.Attachment(selection.AuthenticatorAttachment),
 			Attestation:      webauthn.Conveyance(cmp.Or(c.Attestation, "none")),
 			RequireTrusted:   c.Attestation == "direct", // who asks for it wants it to be worth something
-			AtLeast:          true,
+			PolicyWins:       true,
 		},
 	}, nil
 }
