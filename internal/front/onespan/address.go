@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"bestow.dev/internal/credential"
 )
@@ -62,11 +64,20 @@ func (d *Domains) split(name string) (id, domain string) {
 	return name, d.defaultDomain()
 }
 
-// address returns a login name as the platform writes it.
-func (d *Domains) address(name string) string {
+// shownName returns a login name as the platform writes it; empty where nobody can be
+// shown by that, so that the user is not there, or is shown by their login name.
+func (d *Domains) shownName(name string) string {
 	id, domain := d.split(name)
-	return id + "@" + domain
+	text := id + "@" + domain
+	odd := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxShownChars || strings.TrimSpace(text) != text || strings.ContainsFunc(text, odd) {
+		return ""
+	}
+	return text
 }
+
+// maxShownChars is how long a name may be that authenticators show.
+const maxShownChars = 255
 
 // userOf reads the user that a path names: the domain is what follows the last @, or the
 // default one if there is none. Errors: user.required, user.unknown.

@@ -264,7 +264,7 @@ func (d *desk) anything(t testing.TB) map[string]any {
 // How users are named in the path.
 func TestAddresses(t *testing.T) {
 	w := newWorld(t)
-	for _, name := range []string{"mira.koch", "ann@corp.example", "jo@branch", "odd/name"} {
+	for _, name := range []string{"mira.koch", "ann@corp.example", "jo@branch", "odd/name", strings.Repeat("l", 255)} {
 		w.user(name)
 	}
 	for _, tt := range []struct {
@@ -287,6 +287,9 @@ func TestAddresses(t *testing.T) {
 		{"@northbank", 400, ""},
 		{"mira.koch@", 400, ""},
 		{"%00@northbank", 404, ""},
+		{"%20mira.koch@northbank", 404, ""},
+		{strings.Repeat("x", 255) + "@northbank", 404, ""},
+		{strings.Repeat("l", 255), 200, strings.Repeat("l", 255)},
 	} {
 		r := w.do(request{method: "POST", path: "/users/" + tt.path + "/generate-fido-registration-request", body: fido2()})
 		if r.status != tt.status {

@@ -35,7 +35,7 @@ func (f *front) generateRegistration(w http.ResponseWriter, r *http.Request, by 
 	}
 	begin.Narrow.AcceptSelf = allowsSelfAttestation(rp.Documents())
 	begin.RelyingParty, begin.User, begin.RequestID = rp.ID, user, requestID(credential.Registration)
-	begin.ShownName, begin.SignedInWithin = by.address(user.Name), by.RequireRecentLogin
+	begin.ShownName, begin.SignedInWithin = by.shownName(user.Name), by.RequireRecentLogin
 	begun, err := f.Credentials.BeginRegistration(r.Context(), by.Authority, begin)
 	if err != nil {
 		return err
