@@ -201,6 +201,11 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.hermod.%w", err)
 		}
 	}
+	if o := c.Fronts.OneSpan; o != nil {
+		if err := c.completeOneSpan(o); err != nil {
+			return fmt.Errorf("fronts.onespan.%w", err)
+		}
+	}
 	if d := c.Fronts.Identity; d != nil {
 		if err := c.completeIdentity(d, at); err != nil {
 			return fmt.Errorf("fronts.identity.%w", err)

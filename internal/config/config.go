@@ -148,6 +148,7 @@ type Fronts struct {
 	Hermod        *Hermod        `koanf:"hermod"`
 	Identity      *Identity      `koanf:"identity"`
 	OneWelcome    *OneWelcome    `koanf:"onewelcome"`
+	OneSpan       *OneSpan       `koanf:"onespan"`
 	Conformance   struct {
 		Enabled bool `koanf:"enabled"`
 	} `koanf:"conformance"`
@@ -166,6 +167,26 @@ type OneWelcome struct {
 	RelyingParty     string `koanf:"relying-party"` // where a request names none; empty: it has to, unless its key has one alone
 	Prefix           string `koanf:"prefix"`        // before all its paths
 	HideUnknownUsers bool   `koanf:"hide-unknown-users"`
+}
+
+// OneSpan opens the front for clients of the OneSpan Trusted Identity platform API.
+type OneSpan struct {
+	Tenant             string          `koanf:"tenant"`
+	RelyingParty       string          `koanf:"relying-party"` // may be one that is made later
+	Prefix             string          `koanf:"prefix"`        // empty: /v1
+	DefaultDomain      string          `koanf:"default-domain"`
+	Domains            []string        `koanf:"domains"` // beside the default one
+	RequireRecentLogin time.Duration   `koanf:"require-recent-login"`
+	MoreTenants        []OneSpanTenant `koanf:"more-tenants"`
+}
+
+// OneSpanTenant is a further tenant of that front.
+type OneSpanTenant struct {
+	Tenant             string        `koanf:"tenant"`
+	RelyingParty       string        `koanf:"relying-party"`
+	DefaultDomain      string        `koanf:"default-domain"`
+	Domains            []string      `koanf:"domains"`
+	RequireRecentLogin time.Duration `koanf:"require-recent-login"`
 }
 
 // Hermod opens the Smart ID Messaging front. Its keys are those of
