@@ -62,7 +62,10 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	}
 	session, err := s.mayFinishSignIn(ctx, by, in)
 	if err != nil {
-		return nil, err
+		return nil, s.denied(ctx, by, Authentication, in.RelyingParty, err)
+	}
+	if by.Subject != "" { // whoever else answers is not the one at work
+		in.User = ByID(UserID(by.Subject))
 	}
 	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
 	if err != nil {
@@ -98,7 +101,7 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 // does; nil for other callers.
 func (s *Service) mayFinishSignIn(ctx context.Context, by tenant.Authority, in FinishAuthentication) (*Session, error) {
 	if by.Session == "" {
-		return nil, by.Require(tenant.ScopeAuthenticate, in.RelyingParty)
+		return nil, by.RequireOrSelf(tenant.ScopeAuthenticate, in.RelyingParty)
 	}
 	session, err := s.liveSession(ctx, by)
 	if err != nil {

@@ -33,6 +33,7 @@ var (
 	ErrChallengeExists = fault.New(fault.Conflict, "ceremony.challenge_exists", "There is, or was, a ceremony with this challenge at the relying party. A challenge is used once.")
 	ErrImport          = fault.New(fault.Unsupported, "import.unsupported", "This case cannot be imported.")
 
+	ErrSubject         = fault.New(fault.Denied, "subject.other", "The user who is at work may only do this for themselves.")
 	ErrOwnRegistration = fault.New(fault.Denied, "registration.self", "Nobody may register a credential for themselves on behalf of themselves.")
 	ErrPolicyRefused   = fault.New(fault.Rejected, "policy.refused", "A policy does not accept this authenticator.")
 	ErrConditional     = fault.New(fault.Invalid, "registration.conditional", "This relying party does not allow credentials to be made without asking the user.")

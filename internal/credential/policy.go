@@ -259,6 +259,11 @@ type Narrowing struct {
 	Timeout          time.Duration     // for the client to ask its user
 	Life             time.Duration     // of the challenge
 	Hints            []string          // §5.8.7; they take the place of the policy's
+
+	// Yield leaves the policy as it is wherever the other members would widen it, in
+	// place of refusing them: for callers that ask for the same of any relying party, and
+	// read in the options what came of it.
+	Yield bool
 }
 
 // terms are a ceremony's settings once policy and narrowing are merged.
@@ -290,20 +295,21 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 		stored:           Terms{Trusted: n.RequireTrusted},
 	}
 	// What is preferred is not insisted on, so that less of it accepts nothing more.
-	if !narrow(&t.userVerification, n.UserVerification, webauthn.UserVerificationRequired) {
+	if !narrow(&t.userVerification, n.UserVerification, webauthn.UserVerificationRequired) && !n.Yield {
 		return terms{}, ErrPolicyWider.At("userVerification")
 	}
-	if !narrow(&t.residentKey, n.ResidentKey, webauthn.ResidentKeyRequired) {
+	if !narrow(&t.residentKey, n.ResidentKey, webauthn.ResidentKeyRequired) && !n.Yield {
 		return terms{}, ErrPolicyWider.At("residentKey")
 	}
-	if !narrow(&t.attachment, n.Attachment, t.attachment) {
+	if !narrow(&t.attachment, n.Attachment, t.attachment) && !n.Yield {
 		return terms{}, ErrPolicyWider.At("authenticatorAttachment")
 	}
-	if n.Attestation != "" {
-		if !p.takes(n.Attestation) {
-			return terms{}, ErrPolicyWider.At("attestation")
-		}
+	switch {
+	case n.Attestation == "":
+	case p.takes(n.Attestation):
 		t.attestation = n.Attestation
+	case !n.Yield:
+		return terms{}, ErrPolicyWider.At("attestation")
 	}
 	if len(n.Algorithms) > 0 {
 		if !within(n.Algorithms, demands.Algorithms) {
@@ -320,10 +326,10 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 	if len(n.Hints) > 0 {
 		t.hints = n.Hints
 	}
-	if !shorten(&t.timeout, n.Timeout) {
+	if !shorten(&t.timeout, n.Timeout) && !n.Yield {
 		return terms{}, ErrPolicyWider.At("timeout")
 	}
-	if !shorten(&t.life, n.Life) {
+	if !shorten(&t.life, n.Life) && !n.Yield {
 		return terms{}, ErrPolicyWider.At("life")
 	}
 	t.timeout = min(t.timeout, t.life)

@@ -52,13 +52,22 @@ type BegunRegistration struct {
 // the answer will finish.
 //
 // A client or operator needs fido.provision for the relying party, and may not be
-// the user; a browser session must be one that was opened to enrol. Errors:
-// user.required, user.unknown, user.locked; registration.self, operator.above;
+// the user, unless a token proves the user to be at work themselves; a browser session
+// must be one that was opened to enrol. Who lacks a right is written down. Errors:
+// subject.other; user.required, user.unknown, user.locked; registration.self, operator.above;
 // policy.wider, registration.conditional; credential.limit; ceremony.limit,
 // ceremony.request_exists; session.unknown,
 // session.purpose, session.registered, and invitation.additional_needed where the user
 // got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
+	begun, err := s.beginRegistration(ctx, by, in)
+	if err != nil {
+		return nil, s.denied(ctx, by, Registration, in.RelyingParty, err)
+	}
+	return begun, nil
+}
+
+func (s *Service) beginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
 	session, err := s.mayRegister(ctx, by, &in)
 	if err != nil {
 		return nil, err
@@ -77,7 +86,7 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	case !validText(in.RequestID, maxRequestIDChars):
 		return nil, ErrRequestID.At("requestId")
 	}
-	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
+	account, err := s.subjectAccount(ctx, by, in.RelyingParty, in.User)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +119,7 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 // fills in what the session is bound to.
 func (s *Service) mayRegister(ctx context.Context, by tenant.Authority, in *BeginRegistration) (*Session, error) {
 	if by.Session == "" {
-		return nil, by.Require(tenant.ScopeProvision, in.RelyingParty)
+		return nil, by.RequireOrSelf(tenant.ScopeProvision, in.RelyingParty)
 	}
 	session, err := s.liveSession(ctx, by)
 	if err != nil {

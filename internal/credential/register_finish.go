@@ -63,6 +63,14 @@ type JudgedRegistration struct {
 // webauthn.* and policy.refused for an answer that was refused, which closes the
 // ceremony as failed.
 func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
+	j, err := s.judgeFinish(ctx, by, in)
+	if err != nil {
+		return nil, s.denied(ctx, by, Registration, in.RelyingParty, err)
+	}
+	return j, nil
+}
+
+func (s *Service) judgeFinish(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
 	switch {
 	case in.Response == nil:
 		return nil, ErrResponse
@@ -87,7 +95,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, s.unlessUnknown(ctx, by, in.User, err)
 	}
-	if err := errors.Join(refuseOwn(by, pending.User), refuseAbove(by, pending.User)); err != nil {
+	if err := errors.Join(refuseOther(by, pending.User.ID), refuseOwn(by, pending.User), refuseAbove(by, pending.User)); err != nil {
 		return nil, err
 	}
 
