@@ -1,6 +1,7 @@
 package bpmn_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -71,6 +72,33 @@ func TestParseFlowable(t *testing.T) {
 	}
 	if d.Diagram == nil || d.Diagram.Shapes["start"] != (bpmn.Bounds{X: 60, Y: 215, Width: 30, Height: 30}) || len(d.Diagram.Edges["toLink"]) != 3 {
 		t.Errorf("diagram: %+v", d.Diagram)
+	}
+}
+
+// TestPlugoutForm: the form with a link to a desk has the fields it is about, whether or not
+// the file writes them, and nobody fills them in.
+func TestPlugoutForm(t *testing.T) {
+	written := sample(t, "fido-provisioning.bpmn20.xml")
+	named := bytes.Replace(written, []byte(`flowable:formKey="plugout">`), []byte(`flowable:formKey="plugout"><extensionElements>
+		<flowable:formProperty id="note" type="string"/>
+		<flowable:formProperty id="plugoutUrl" name="Link" default="${theLink}" required="true"/></extensionElements>`), 1)
+	for _, c := range []struct {
+		text []byte
+		want []string // names and defaults
+	}{
+		{written, []string{"plugoutUrl ${plugoutUrl}", "fidoSession ${fidoSession}"}},
+		{named, []string{"note ", "plugoutUrl ${theLink}", "fidoSession ${fidoSession}"}},
+	} {
+		var got []string
+		for _, f := range mustParse(t, c.text).Elements["openLink"].Form.Fields {
+			got = append(got, f.Name+" "+f.Default.String())
+			if about := f.Name != "note"; f.ReadOnly != about || f.Required {
+				t.Errorf("field: %+v", f)
+			}
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }
 

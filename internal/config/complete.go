@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -144,8 +146,40 @@ func (c *Client) complete(at func(*string)) (err error) {
 			return fmt.Errorf("scopes: there is no scope %q", s)
 		}
 	}
+	at(&c.CertificateFile)
+	if c.CertificateFile != "" {
+		if c.Certificates, err = readCertificates(c.CertificateFile); err != nil {
+			return fmt.Errorf("certificate-file: %w", err)
+		}
+		if c.Key == "" && c.KeyFile == "" {
+			return nil
+		}
+	}
 	c.Keys, err = readKeys(c.Key, c.KeyFile)
 	return err
+}
+
+// readCertificates reads the certificates of a PEM file.
+func readCertificates(path string) ([]*x509.Certificate, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var all []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("holds a %s; certificates alone belong there", block.Type)
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, certificate)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("holds no certificate")
+	}
+	return all, nil
 }
 
 func (c *Config) completeFronts(at func(*string)) error {

@@ -10,6 +10,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -122,14 +123,16 @@ type Trust struct {
 
 // Client is a caller of the fronts and of our API.
 type Client struct {
-	ID             string         `koanf:"id"`
-	Name           string         `koanf:"name"`
-	Key            string         `koanf:"key"`      // inline only for trying out
-	KeyFile        string         `koanf:"key-file"` // one key a line; more than one while a key is being changed
-	Scopes         []tenant.Scope `koanf:"scopes"`
-	RelyingParties []string       `koanf:"relying-parties"` // empty: all of the tenant
+	ID              string         `koanf:"id"`
+	Name            string         `koanf:"name"`
+	Key             string         `koanf:"key"`              // inline only for trying out
+	KeyFile         string         `koanf:"key-file"`         // one key a line; more than one while a key is being changed
+	CertificateFile string         `koanf:"certificate-file"` // TLS client certificates, PEM; more than one while they are being changed
+	Scopes          []tenant.Scope `koanf:"scopes"`
+	RelyingParties  []string       `koanf:"relying-parties"` // empty: all of the tenant
 
-	Keys []string `koanf:"-"` // what Key and KeyFile hold
+	Keys         []string            `koanf:"-"` // what Key and KeyFile hold
+	Certificates []*x509.Certificate `koanf:"-"` // what CertificateFile holds
 }
 
 // Console says where operators sign in. Both empty: at the first relying party that has

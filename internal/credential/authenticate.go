@@ -23,6 +23,8 @@ type BeginAuthentication struct {
 	RequestID  string                     // the caller's own id, unique at the relying party; empty for none
 	Extensions map[string]json.RawMessage // client extension inputs by identifier (§9)
 
+	ChallengeBytes int // length of the challenge, 16 to 64; zero means 32
+
 	// Narrow is what the caller asks for beyond the policy; members about
 	// registration are not looked at.
 	Narrow Narrowing
@@ -81,7 +83,7 @@ func (s *Service) beginAuthentication(ctx context.Context, by tenant.Authority, 
 	if err != nil {
 		return nil, err
 	}
-	challenge, err := s.random(challengeBytes)
+	challenge, err := s.challenge(in.ChallengeBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ var (
 	ErrCeremonyUser    = fault.New(fault.Conflict, "ceremony.user", "This ceremony belongs to another user.")
 	ErrCeremonyRequest = fault.New(fault.Conflict, "ceremony.request", "This answer belongs to another request.")
 	ErrRequestExists   = fault.New(fault.Conflict, "ceremony.request_exists", "There is a ceremony with this request id already.")
+	ErrChallengeBytes  = fault.New(fault.Invalid, "ceremony.challenge_bytes", "A challenge has 16 to 64 bytes.")
 	ErrRequestID       = fault.New(fault.Invalid, "ceremony.request_id", "A request id has at most 255 characters, none of them a control character.")
 	ErrCeremonyLimit   = fault.New(fault.Limited, "ceremony.limit", "Too many ceremonies are open. Finish one, or wait until they expire.")
 

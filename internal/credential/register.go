@@ -11,8 +11,22 @@ import (
 	"bestow.dev/webauthn"
 )
 
-// challengeBytes is the length of challenges; §13.4.3 asks for 16 at least.
-const challengeBytes = 32
+// The length of challenges; §13.4.3 asks for 16 bytes at least.
+const (
+	challengeBytes    = 32
+	maxChallengeBytes = 64
+)
+
+// challenge returns a fresh challenge of n bytes; zero means 32.
+func (s *Service) challenge(n int) ([]byte, error) {
+	if n == 0 {
+		n = challengeBytes
+	}
+	if n < webauthn.MinChallengeBytes || n > maxChallengeBytes {
+		return nil, ErrChallengeBytes.At("challengeBytes")
+	}
+	return s.random(n)
+}
 
 // BeginRegistration says for whom a credential is to be made.
 type BeginRegistration struct {
@@ -28,6 +42,8 @@ type BeginRegistration struct {
 
 	// Narrow is what the caller asks for beyond the policy.
 	Narrow Narrowing
+
+	ChallengeBytes int // length of the challenge, 16 to 64; zero means 32
 
 	// AllowRepeat lets an authenticator that holds a credential of the user make
 	// another: the options then exclude none.
@@ -96,7 +112,7 @@ func (s *Service) beginRegistration(ctx context.Context, by tenant.Authority, in
 	if session != nil && !session.Additional && len(account.Credentials) > 0 {
 		return nil, ErrAdditionalNeeded
 	}
-	challenge, err := s.random(challengeBytes)
+	challenge, err := s.challenge(in.ChallengeBytes)
 	if err != nil {
 		return nil, err
 	}

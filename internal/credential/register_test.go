@@ -373,3 +373,21 @@ func TestUnreadable(t *testing.T) {
 	_, err := webauthn.ParseRegistrationResponse([]byte("{"))
 	wantCode(t, credential.Unreadable(err), "webauthn.json_malformed")
 }
+
+func TestChallengeBytes(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice@example.com")
+	for _, tt := range []struct{ asked, want int }{{0, 32}, {16, 16}, {64, 64}, {15, 0}, {65, 0}, {-1, 0}} {
+		begun, err := w.svc.BeginRegistration(t.Context(), w.idm, credential.BeginRegistration{
+			RelyingParty: site, User: credential.ByName("alice@example.com"), ChallengeBytes: tt.asked,
+		})
+		if tt.want == 0 {
+			wantFault(t, err, credential.ErrChallengeBytes)
+			continue
+		}
+		check(t, err)
+		if got := len(begun.Options.Challenge); got != tt.want {
+			t.Errorf("%d bytes asked for: %d", tt.asked, got)
+		}
+	}
+}

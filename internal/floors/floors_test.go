@@ -89,11 +89,13 @@ var rooms = map[string][]string{
 	// What the console shows of processes, and of what they reach.
 	"internal/console/processes": {
 		"internal/console", "internal/page", "internal/web", "internal/process", "internal/bpmn", "internal/credential", "internal/tenant", "internal/fault",
+		"processes",
 	},
-	"internal/console/settings": {"internal/console", "internal/page", "internal/web", "internal/provision", "internal/tenant", "internal/fault"},
-	"internal/agent":            {"cose", "ctap", "webauthn", "internal/plugout", "internal/strictjson"},
-	"internal/agent/scheme":     {"internal/plugout"},
-	"internal/agent/relaytest":  {"internal/plugout"}, // a relay for the agent's tests
+	"internal/console/consoletest": {"anything"}, // a console over the real services, for tests
+	"internal/console/settings":    {"internal/console", "internal/page", "internal/web", "internal/provision", "internal/tenant", "internal/fault"},
+	"internal/agent":               {"cose", "ctap", "webauthn", "internal/plugout", "internal/strictjson"},
+	"internal/agent/scheme":        {"internal/plugout"},
+	"internal/agent/relaytest":     {"internal/plugout"}, // a relay for the agent's tests
 	"internal/agent/cli": {
 		"internal/agent", "internal/agent/scheme", "ctap", "ctap/softkey", "webauthn", "internal/plugout", "internal/strictjson",
 	},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"bestow.dev/internal/plugout"
@@ -235,8 +236,13 @@ func (s *Service) Heard(ctx context.Context, tenantName, command string) error {
 	return nil
 }
 
-// HeardLocally takes a callback of our own relay, for a client that is a messaging server
-// of ours.
-func (s *Service) HeardLocally(ctx context.Context, c relay.Call) error {
-	return s.news(ctx, c.Client.Tenant, newsKey(c.Client.ID[len(localPrefix):], c.Command.String()))
+// Ended hears of the end of a command of our own relay, inside the transaction that ends
+// it: whoever waits for the command of a messaging server of ours looks at it once that is
+// lasting. The commands of other clients are nothing to us.
+func (s *Service) Ended(ctx context.Context, c *relay.Stored) error {
+	name, ours := strings.CutPrefix(c.Client, localPrefix)
+	if !ours {
+		return nil
+	}
+	return s.news(ctx, c.Tenant, newsKey(name, c.ID.String()))
 }

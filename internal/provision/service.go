@@ -25,8 +25,8 @@ type Config struct {
 	// Mailer sends mail. Nil: there is none, and definitions with a mail task are refused.
 	Mailer Mailer
 
-	// News tells the processes that something was heard of what waits under a key. Nil:
-	// who waits looks at its times.
+	// News tells the processes that something was heard of what waits under a key. In a
+	// transaction it becomes lasting with it. Nil: who waits looks at its times.
 	News func(ctx context.Context, tenantName, key string) error
 
 	// InvitationURL is what an invitation's secret is put behind: the enrolment page and

@@ -136,7 +136,7 @@ func localClient(m *MessagingServer) (*relay.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &relay.Client{Tenant: m.Tenant, ID: localPrefix + m.Name, Local: true, KeySet: keys, MatchCode: true}, nil
+	return &relay.Client{Tenant: m.Tenant, ID: localPrefix + m.Name, KeySet: keys, MatchCode: true}, nil
 }
 
 // LocalClient returns the client of our relay that is a messaging server of a tenant's

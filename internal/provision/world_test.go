@@ -127,19 +127,6 @@ func (c clients) Client(tenantName, id string) (*relay.Client, bool) {
 
 func (c clients) All() iter.Seq[*relay.Client] { return c.Clients.All() }
 
-// caller hands outcomes for our own processes to them.
-type caller struct {
-	relay.Caller
-	w *world
-}
-
-func (c caller) Call(ctx context.Context, call relay.Call) error {
-	if call.Client.Local {
-		return c.w.HeardLocally(ctx, call)
-	}
-	return c.Caller.Call(ctx, call)
-}
-
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
@@ -215,7 +202,8 @@ func (w *world) openRelay(calls outbound.Config) {
 	out, err := outbound.New(calls)
 	check(w.t, err)
 	w.relay, err = relay.New(relay.Config{
-		Store: w.db.Relay(), Clients: clients{list, w}, Wakeups: w.db.Hub(), Caller: caller{out, w},
+		Store: w.db.Relay(), Clients: clients{list, w}, Wakeups: w.db.Hub(), Caller: out,
+		Ended:     func(ctx context.Context, c *relay.Stored) error { return w.Ended(ctx, c) },
 		PublicURL: "https://msg.example.com/hermod/rest/ms", Now: w.clock,
 	})
 	check(w.t, err)

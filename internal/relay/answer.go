@@ -118,7 +118,7 @@ func (s *Service) judge(m *Delivery, d Desktop, a *readable) (*Finish, error) {
 			Status: a.Status, Ended: now, AnsweredBy: m.Message, Answer: a.body, Signed: a.jws != nil,
 			Remarks: Remarks{Signature: &signature, Error: deviceError(a.Answer)},
 		},
-		EndedEvent: ended(device(&m.Box)),
+		EndedEvent: ended(device(&m.Box)), Told: s.ended,
 	}
 	if refusal != nil {
 		f.Status = plugout.StatusInvalidResponse
@@ -140,7 +140,7 @@ func (s *Service) settleBox(f *Finish, m *Delivery, d Desktop, a *readable, key 
 	switch {
 	case m.Command.Type == plugout.SessionStart && f.State != Completed:
 		// The person or the agent declined: nothing behind it will be answered.
-		shut := closing(device(box), box.ID, now, actionClosed, plugout.StatusSessionNotStarted)
+		shut := s.closing(device(box), box.ID, now, actionClosed, plugout.StatusSessionNotStarted)
 		f.Close = &shut
 		return
 	case m.Command.Type == plugout.SessionStart:
@@ -152,7 +152,7 @@ func (s *Service) settleBox(f *Finish, m *Delivery, d Desktop, a *readable, key 
 	case m.Command.Type == plugout.Provision && f.State == Completed && box.Kind != ProfileBox:
 		change.Profile = provisionedUser(m.Command.Object)
 	case m.Command.Type == plugout.Delete && f.State == Completed && box.Kind == ProfileBox:
-		shut := closing(device(box), box.ID, now, actionProfileGone, plugout.StatusSessionEnded)
+		shut := s.closing(device(box), box.ID, now, actionProfileGone, plugout.StatusSessionEnded)
 		f.Close = &shut
 	}
 	if change.Start || change.AnswerKey != "" || change.Profile != "" {

@@ -171,12 +171,42 @@ func TestClientsWithoutCallback(t *testing.T) {
 	check(t, w.Cancel(t.Context(), w.by(), w.idm, ping.ID))
 	w.wantCallbacks(w.callbacks())
 	w.wantOutcome(ping.ID, relay.Cancelled, plugout.StatusCancelledByRequester)
+}
 
-	// A part of Bestow is told without a URL.
-	w = newWorld(t, func(c *relay.Client, _ *relay.Config) { c.CallbackURL, c.Local = "", true })
-	ping = w.send(plugout.Ping, header(600, 300), `{}`)
+// A part of Bestow hears of each end inside the transaction, and can undo it.
+func TestEndsAreHeard(t *testing.T) {
+	var heard []string
+	refuse := errors.New("not now")
+	var answer error
+	w := newWorld(t, func(c *relay.Client, all *relay.Config) {
+		c.CallbackURL = ""
+		all.Ended = func(_ context.Context, c *relay.Stored) error {
+			heard = append(heard, string(c.Type)+" "+string(c.State)+" "+string(c.Status)+" "+c.Client+" "+c.Tenant)
+			return answer
+		}
+	})
+	ping := w.send(plugout.Ping, header(600, 300), `{}`)
+	answer = refuse
+	if err := w.Cancel(t.Context(), w.by(), w.idm, ping.ID); !errors.Is(err, refuse) {
+		t.Errorf("got %v", err)
+	}
+	answer = nil
 	check(t, w.Cancel(t.Context(), w.by(), w.idm, ping.ID))
-	w.wantCallbacks(w.callbacks(), "ping CANCELLED CANCELLED_BY_REQUESTER")
+	late := w.send(plugout.Ping, header(600, 300), `{}`)
+	w.clock.move(300 * time.Second)
+	w.expire()
+	start, _ := w.started(600)
+	end := relay.Header{To: []string{start.Destinations[0].Box}}
+	_, err := w.Send(t.Context(), w.by(), w.idm, relay.Command{Type: plugout.SessionEnd, Header: end})
+	check(t, err)
+	of := func(what string) string { return what + " " + w.idm.ID + " " + w.idm.Tenant }
+	want := []string{
+		of("PING CANCELLED CANCELLED_BY_REQUESTER"), of("PING CANCELLED CANCELLED_BY_REQUESTER"), of("PING TIMEOUT TIMEOUT"),
+		of("SESSION_START COMPLETED OK"), of("SESSION_END COMPLETED OK"),
+	}
+	if !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q (%s)", heard, want, late.ID)
+	}
 }
 
 func TestCallbackOfAClientThatIsGone(t *testing.T) {

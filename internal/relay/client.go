@@ -38,9 +38,6 @@ type Client struct {
 	// CallbackUser and CallbackPassword are sent with callbacks if the user is set.
 	CallbackUser, CallbackPassword string
 
-	// Local says that outcomes are handed to a part of Bestow instead of a URL.
-	Local bool
-
 	// KeySet holds the keys that agents' answers are verified with. Nil: none are,
 	// and commands that create credentials are refused unless AcceptUnsigned.
 	KeySet *plugout.KeySet
@@ -71,7 +68,7 @@ func (c *Client) group() string {
 	return "group:" + c.Group
 }
 
-func (c *Client) wantsCallback() bool { return c.Local || c.CallbackURL != "" }
+func (c *Client) wantsCallback() bool { return c.CallbackURL != "" }
 
 // exposesPassword reports whether the callback password crosses a network unprotected.
 func (c *Client) exposesPassword() bool {

@@ -11,7 +11,7 @@ import (
 
 func TestAuthenticate(t *testing.T) {
 	w := newWorld(t)
-	keyless := &relay.Client{Tenant: "acme", ID: "inside", Local: true}
+	keyless := &relay.Client{Tenant: "acme", ID: "inside"}
 	rotating := &relay.Client{Tenant: "acme", ID: "rotating", KeyHashes: [][32]byte{relay.HashKey("old"), relay.HashKey("new:with:colons")}}
 	elsewhere := &relay.Client{Tenant: "beta", ID: "beta", KeyHashes: w.idm.KeyHashes}
 	check(t, w.clients.Replace(w.idm, keyless, rotating, elsewhere))

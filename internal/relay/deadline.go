@@ -167,11 +167,11 @@ func (s *Service) expire(ctx context.Context, id CommandID) (bool, error) {
 	}
 	now := s.clock()
 	by := system(c.Tenant)
-	shut := closing(by, "", now, actionClosed, plugout.StatusSessionNotStarted)
+	shut := s.closing(by, "", now, actionClosed, plugout.StatusSessionNotStarted)
 	won, _, err := s.store.Finish(ctx, &Finish{
 		Command: id, Only: AfterDeadline, State: StateOf(c.Type, c.AtDeadline),
 		Ending: Ending{Status: c.AtDeadline, Ended: now},
-		Close:  &shut, EndedEvent: ended(by),
+		Close:  &shut, EndedEvent: ended(by), Told: s.ended,
 	})
 	return won, err
 }

@@ -95,7 +95,7 @@ func (o *order) carryOut(d *Draft, judge func([]PlacedBox, *Stored) error, actio
 			if b.Box.Kind != ProfileBox {
 				c.Session = b.Box.By // its callback follows that of the session
 			}
-			o.closings = append(o.closings, closing(o.by, b.Box.ID, o.now, action, plugout.StatusSessionEnded))
+			o.closings = append(o.closings, o.relay.closing(o.by, b.Box.ID, o.now, action, plugout.StatusSessionEnded))
 		}
 		return nil
 	}
@@ -103,6 +103,6 @@ func (o *order) carryOut(d *Draft, judge func([]PlacedBox, *Stored) error, actio
 }
 
 // closing ends a box, and the commands in it with the given status.
-func closing(by tenant.Authority, box string, at time.Time, action string, status plugout.Status) Closing {
-	return Closing{Box: box, At: at, Status: status, ClosedEvent: boxEvent(by, at, action), EndedEvent: ended(by)}
+func (s *Service) closing(by tenant.Authority, box string, at time.Time, action string, status plugout.Status) Closing {
+	return Closing{Box: box, At: at, Status: status, ClosedEvent: boxEvent(by, at, action), EndedEvent: ended(by), Told: s.ended}
 }

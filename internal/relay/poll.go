@@ -48,11 +48,11 @@ func (s *Service) Cancel(ctx context.Context, by tenant.Authority, client *Clien
 		}
 		return ErrCommandFinal
 	}
-	shut := closing(by, "", now, actionClosed, plugout.StatusSessionNotStarted)
+	shut := s.closing(by, "", now, actionClosed, plugout.StatusSessionNotStarted)
 	won, _, err := s.store.Finish(ctx, &Finish{
 		Command: id, Only: BeforeDeadline, State: Cancelled,
 		Ending: Ending{Status: plugout.StatusCancelledByRequester, Ended: now},
-		Close:  &shut, EndedEvent: ended(by),
+		Close:  &shut, EndedEvent: ended(by), Told: s.ended,
 	})
 	if err == nil && !won {
 		return ErrCommandFinal

@@ -60,7 +60,7 @@ type order struct {
 	stored Stored
 	to     []string
 	fresh  bool // it goes to a new temporary box
-	boxURL func(string) string
+	relay  *Service
 
 	link     *plugout.Link // of the new box, once it is made
 	closings []Closing     // of boxes, once they are placed
@@ -94,7 +94,7 @@ func (s *Service) order(by tenant.Authority, client *Client, c *Command) (*order
 		return nil, err
 	}
 	return &order{
-		by: by, client: client, now: now, to: to, fresh: fresh, boxURL: s.boxURL,
+		by: by, client: client, now: now, to: to, fresh: fresh, relay: s,
 		stored: Stored{
 			Tenant: client.Tenant, Client: client.ID, Type: c.Type, ExternalID: c.Header.ExternalID,
 			Request: c.request(to, timeout.Sub(now), lifespan.Sub(now)),
@@ -107,7 +107,7 @@ func (s *Service) order(by tenant.Authority, client *Client, c *Command) (*order
 
 // draft says how the command is stored.
 func (o *order) draft(c *Command) (*Draft, error) {
-	d := &Draft{Command: o.stored, At: o.now, AcceptedEvent: accepted(o.by)}
+	d := &Draft{Command: o.stored, At: o.now, AcceptedEvent: accepted(o.by), Told: o.relay.ended}
 	switch {
 	case c.Type == plugout.SessionEnd:
 		return d, o.endSession(d)
@@ -144,7 +144,7 @@ func (o *order) intoNewBox(d *Draft) error {
 		Created: o.now, StartBy: d.Command.Timeout, Expires: d.Command.Lifespan,
 	}
 	d.Command.Destinations = []StoredDestination{{To: ToTemporary, Box: id, Message: uuid.NewString()}}
-	o.link = &plugout.Link{BoxURL: o.boxURL(id), Token: token}
+	o.link = &plugout.Link{BoxURL: o.relay.boxURL(id), Token: token}
 	return nil
 }
 

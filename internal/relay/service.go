@@ -18,6 +18,12 @@ type Config struct {
 	Wakeups Wakeups      // required
 	Caller  Caller       // required; delivers callbacks
 
+	// Ended hears of the end of every command, inside the transaction that ends it: what
+	// it stores with the context becomes lasting with it. It may be called again for the
+	// same command, after what it stored was undone; it does not wait or call anybody,
+	// and an error of it undoes the whole. Nil: nobody does.
+	Ended func(ctx context.Context, c *Stored) error
+
 	// PublicURL is the base of all box URLs, as agents reach them:
 	// https://host/hermod/rest/ms. Required; its path ends in /ms.
 	PublicURL string
@@ -58,6 +64,7 @@ type Service struct {
 	clients    ClientSource
 	wakeups    Wakeups
 	caller     Caller
+	ended      func(ctx context.Context, c *Stored) error
 	publicURL  string
 	fqdn       string
 	attempts   int
@@ -93,6 +100,7 @@ func New(c Config) (*Service, error) {
 		clients:     c.Clients,
 		wakeups:     c.Wakeups,
 		caller:      c.Caller,
+		ended:       c.Ended,
 		publicURL:   c.PublicURL,
 		fqdn:        u.Hostname(),
 		attempts:    max(c.Attempts, 1),

@@ -94,7 +94,7 @@ func (s *Service) OpenSession(ctx context.Context, r Redemption) (*plugout.Sessi
 // redeemedTwice ends the session of a box whose link was used again. The event
 // tells of the second address as well.
 func (s *Service) redeemedTwice(box *Box, r Redemption, now time.Time) Closing {
-	c := closing(device(box), box.ID, now, actionRedeemedTwice, plugout.StatusSessionEnded)
+	c := s.closing(device(box), box.ID, now, actionRedeemedTwice, plugout.StatusSessionEnded)
 	first := c.ClosedEvent
 	c.ClosedEvent = func(b *Box) audit.Event {
 		e := first(b)
@@ -113,7 +113,7 @@ func (s *Service) CloseSession(ctx context.Context, d Desktop) error {
 	if err != nil || box.Kind == ProfileBox {
 		return err
 	}
-	shut := closing(device(box), box.ID, s.clock(), actionClosed, plugout.StatusSessionEnded)
+	shut := s.closing(device(box), box.ID, s.clock(), actionClosed, plugout.StatusSessionEnded)
 	_, err = s.store.Close(ctx, &shut) // if it was closed meanwhile, that is what is wanted
 	return err
 }

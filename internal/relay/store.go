@@ -107,6 +107,9 @@ type Draft struct {
 	Closings func() []Closing
 
 	AcceptedEvent func(command *Stored) audit.Event // of the command as it is stored
+
+	// Told is as in [Closing], if the command is stored as one that has ended.
+	Told func(ctx context.Context, command *Stored) error
 }
 
 // Target is a box by its id, or every profile box of a user within a group.
@@ -132,6 +135,10 @@ type Closing struct {
 
 	ClosedEvent func(b *Box) audit.Event    // of the box
 	EndedEvent  func(c *Stored) audit.Event // of each command
+
+	// Told is called for each command that it ends, with the transaction's context. An
+	// error of it undoes everything. Nil for nothing.
+	Told func(ctx context.Context, c *Stored) error
 }
 
 // Condition says when a command may still end in the way that is asked for.
@@ -159,6 +166,7 @@ type Finish struct {
 	Close *Closing
 
 	EndedEvent func(c *Stored) audit.Event
+	Told       func(ctx context.Context, c *Stored) error // as in [Closing], of this command
 }
 
 // BoxChange is what an answer does to its box.

@@ -6,7 +6,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"bestow.dev/internal/audit"
 )
@@ -25,58 +27,118 @@ func appendAudit(ctx context.Context, _ tx, events ...audit.Event) error {
 }
 
 // writeAudit gives events their places in the chains and inserts them.
-func writeAudit(ctx context.Context, q tx, events []audit.Event) error {
+func (u *unit) writeAudit(ctx context.Context) error {
 	// A tenant's head is moved once, however many events it has. Where there are
 	// several tenants the order of their names keeps two transactions from waiting
 	// for each other.
 	byTenant := make(map[string][]*audit.Event)
-	for i := range events {
-		e := &events[i]
+	for i := range u.events {
+		e := &u.events[i]
+		clean(e)
 		byTenant[e.Tenant] = append(byTenant[e.Tenant], e)
 	}
 	for _, tenant := range sortedKeys(byTenant) {
-		if err := writeTrail(ctx, q, tenant, byTenant[tenant]); err != nil {
+		if err := u.writeTrail(ctx, tenant, byTenant[tenant]); err != nil {
 			return fmt.Errorf("append audit events: %w", err)
 		}
 	}
 	return nil
 }
 
-func writeTrail(ctx context.Context, q tx, tenant string, events []*audit.Event) error {
-	if q.line != nil {
-		if err := q.line(ctx, tenant); err != nil {
+func (u *unit) writeTrail(ctx context.Context, tenant string, events []*audit.Event) error {
+	if u.tx.line != nil {
+		if err := u.tx.line(ctx, tenant); err != nil {
 			return err
 		}
 	}
-	// The row is locked from here to COMMIT: the next in line sees our head, or, if
-	// we are rolled back, the one we saw.
+	if from, ok := u.db.heads.of(tenant); ok {
+		to := seal(events, from)
+		moved, err := u.extend(ctx, tenant, from, to, events)
+		if err != nil {
+			return err
+		}
+		if moved {
+			u.db.heads.set(tenant, to)
+			return nil
+		}
+	}
+	from, err := takeHead(ctx, u.tx, tenant, len(events))
+	if err != nil {
+		return err
+	}
+	to := seal(events, from)
+	if err := insertEvents(ctx, u.tx, events); err != nil {
+		return err
+	}
+	if _, err := u.tx.Exec(ctx, "UPDATE audit_head SET hash = $2 WHERE tenant = $1", tenant, to.hash[:]); err != nil {
+		return err
+	}
+	u.db.heads.set(tenant, to)
+	return nil
+}
+
+// head is the end of a tenant's chain.
+type head struct {
+	seq  int64
+	hash [sha256.Size]byte
+}
+
+// heads are the ends of chains as this node last wrote them. Another node, or a rollback,
+// may have made them others: what is built on one is written only if it is still there.
+type heads struct{ last sync.Map } // by tenant
+
+func (h *heads) of(tenant string) (head, bool) {
+	last, ok := h.last.Load(tenant)
+	if !ok {
+		return head{}, false
+	}
+	return last.(head), true
+}
+
+func (h *heads) set(tenant string, last head) { h.last.Store(tenant, last) }
+
+// extend moves the head from one place to another and inserts what is between, or reports
+// that the head is elsewhere.
+func (u *unit) extend(ctx context.Context, tenant string, from, to head, events []*audit.Event) (bool, error) {
+	if _, ok := u.db.engine.(*postgresEngine); ok && len(events) <= eventsAtOnce {
+		return extendAtOnce(ctx, u.tx, tenant, from, to, events)
+	}
+	const move = `UPDATE audit_head SET seq = $2, hash = $3 WHERE tenant = $1 AND seq = $4 AND hash = $5`
+	n, err := u.tx.Exec(ctx, move, tenant, to.seq, to.hash[:], from.seq, from.hash[:])
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, insertEvents(ctx, u.tx, events)
+}
+
+// takeHead moves the head of a chain by n events whose hash is to follow, and returns
+// where it was. The row is locked from here to COMMIT: the next in line sees our head, or,
+// if we are rolled back, the one we saw.
+func takeHead(ctx context.Context, q tx, tenant string, n int) (from head, err error) {
 	const take = `INSERT INTO audit_head (tenant, seq, hash) VALUES ($1, $2, $3)
 		ON CONFLICT (tenant) DO UPDATE SET seq = audit_head.seq + excluded.seq
 		RETURNING seq, hash`
 	var (
 		last int64
-		head []byte
+		hash []byte
 		none [sha256.Size]byte
 	)
-	if err := q.QueryRow(ctx, take, tenant, len(events), none[:]).Scan(&last, &head); err != nil {
-		return err
+	if err := q.QueryRow(ctx, take, tenant, n, none[:]).Scan(&last, &hash); err != nil {
+		return head{}, err
 	}
-	prev, err := digest(head)
-	if err != nil {
-		return err
-	}
-	seq := last - int64(len(events))
+	from.seq = last - int64(n)
+	from.hash, err = digest(hash)
+	return from, err
+}
+
+// seal gives events their places behind a head, and returns the head after them.
+func seal(events []*audit.Event, h head) head {
 	for _, e := range events {
-		seq++
-		clean(e)
-		e.Seal(seq, prev)
-		if err := insertEvent(ctx, q, e); err != nil {
-			return err
-		}
-		prev = e.Hash
+		h.seq++
+		e.Seal(h.seq, h.hash)
+		h.hash = e.Hash
 	}
-	_, err = q.Exec(ctx, "UPDATE audit_head SET hash = $2 WHERE tenant = $1", tenant, prev[:])
-	return err
+	return h
 }
 
 // clean makes e's texts such that every engine stores them as they are, before they
@@ -106,17 +168,59 @@ func cleanText(s string) string {
 const eventColumns = `tenant, seq, time_ms, action, actor_kind, actor_id, on_behalf_of, claimed, via, ref,
 	relying_party, user_id, credential, outcome, detail, prev_hash, hash`
 
-func insertEvent(ctx context.Context, q tx, e *audit.Event) error {
-	const insert = `INSERT INTO audit_event (` + eventColumns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
-	var detail any = ""
-	if len(e.Detail) > 0 {
-		detail = asJSON(e.Detail)
+// eventsAtOnce is how many events one statement inserts: most transactions have no more,
+// and the number of texts is bounded.
+const eventsAtOnce = 4
+
+// eventTexts insert one event, two, and so on.
+var eventTexts = func() (texts [eventsAtOnce]string) {
+	for i := range texts {
+		texts[i] = `INSERT INTO audit_event (` + eventColumns + `) VALUES ` + rowsOf(i+1, eventWidth, 0)
 	}
-	_, err := q.Exec(ctx, insert, e.Tenant, e.Seq, e.Time.UnixMilli(), e.Action, string(e.Actor.Kind), e.Actor.ID,
-		e.OnBehalfOf, e.Claimed, e.Via, e.Ref, e.RelyingParty, e.User, e.Credential, e.Outcome,
-		detail, e.Prev[:], e.Hash[:])
-	return err
+	return texts
+}()
+
+// rowsOf are n rows of placeholders, numbered from the one after the given.
+func rowsOf(n, width, after int) string {
+	var b strings.Builder
+	for i := range n * width {
+		switch {
+		case i == 0:
+			b.WriteString("(")
+		case i%width == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", after+i+1)
+	}
+	return b.String() + ")"
+}
+
+func insertEvents(ctx context.Context, q tx, events []*audit.Event) error {
+	for chunk := range slices.Chunk(events, eventsAtOnce) {
+		if _, err := q.Exec(ctx, eventTexts[len(chunk)-1], eventArgs(nil, chunk)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eventWidth is how many columns an event has.
+var eventWidth = strings.Count(eventColumns, ",") + 1
+
+// eventArgs appends what the columns of events hold.
+func eventArgs(args []any, events []*audit.Event) []any {
+	for _, e := range events {
+		var detail any = ""
+		if len(e.Detail) > 0 {
+			detail = asJSON(e.Detail)
+		}
+		args = append(args, e.Tenant, e.Seq, e.Time.UnixMilli(), e.Action, string(e.Actor.Kind), e.Actor.ID,
+			e.OnBehalfOf, e.Claimed, e.Via, e.Ref, e.RelyingParty, e.User, e.Credential, e.Outcome,
+			detail, e.Prev[:], e.Hash[:])
+	}
+	return args
 }
 
 func scanEvent(rows *sql.Rows) (audit.Event, error) {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,6 +30,8 @@ type postgresEngine struct {
 	log     *slog.Logger
 	carrier *carrier
 	lines   lines
+
+	committed atomic.Int64
 }
 
 // writeAttempts is how often a transaction is tried that PostgreSQL asks to be
@@ -101,6 +104,9 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) err
 	if isConnectionLoss(err) || strings.HasPrefix(sqlState(err), "57P") {
 		return ErrOutcomeUnknown.Because(err)
 	}
+	if err == nil {
+		e.committed.Add(1)
+	}
 	return err
 }
 
@@ -152,6 +158,8 @@ func (e *postgresEngine) carry(h *Hub) {
 	e.carrier = newCarrier(e.config, e.pool, h, e.log)
 	h.relay = e.carrier.send
 }
+
+func (e *postgresEngine) commits() int64 { return e.committed.Load() }
 
 func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.PingContext(ctx) }
 

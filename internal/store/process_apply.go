@@ -103,6 +103,9 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, la
 		return err
 	}
 	p.wakeRun(ctx, c.Run.ID)
+	if c.Calls != nil {
+		p.wakeRun(ctx, c.Run.Parent) // whoever waits for it need not wait for the call
+	}
 	if c.Also != nil {
 		return c.Also(ctx)
 	}

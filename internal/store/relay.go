@@ -127,13 +127,16 @@ func endOne(ctx context.Context, q tx, id relay.CommandID, state relay.State, e 
 	return c, err == nil, err
 }
 
-// afterEnd writes what follows from a command being final: its callback becomes
-// due, and the event is told.
-func (r relayStore) afterEnd(ctx context.Context, q tx, c *relay.Stored, e audit.Event) error {
+// afterEnd does what follows from a command being final: its callback becomes due, the
+// event is written, and whoever hears of it is told.
+func (r relayStore) afterEnd(ctx context.Context, q tx, c *relay.Stored, e audit.Event, told func(context.Context, *relay.Stored) error) error {
 	if err := r.addCallback(ctx, q, c); err != nil {
 		return err
 	}
-	return appendAudit(ctx, q, e)
+	if err := appendAudit(ctx, q, e); err != nil || told == nil {
+		return err
+	}
+	return told(ctx, c)
 }
 
 func (r relayStore) addCallback(ctx context.Context, q tx, c *relay.Stored) error {

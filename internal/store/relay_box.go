@@ -91,7 +91,7 @@ func (r relayStore) endWaiting(ctx context.Context, q tx, shut *relay.Closing, c
 	if err != nil || !ok {
 		return err
 	}
-	return r.afterEnd(ctx, q, ended, shut.EndedEvent(ended))
+	return r.afterEnd(ctx, q, ended, shut.EndedEvent(ended), shut.Told)
 }
 
 func scanWaiting(rows *sql.Rows) (relay.Stored, error) {

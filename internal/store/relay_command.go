@@ -163,10 +163,13 @@ func (r relayStore) fillBoxes(ctx context.Context, q tx, d *relay.Draft, c *rela
 			}
 		}
 	}
-	if c.State != relay.InProgress {
-		return r.addCallback(ctx, q, c)
+	if c.State == relay.InProgress {
+		return nil
 	}
-	return nil
+	if err := r.addCallback(ctx, q, c); err != nil || d.Told == nil {
+		return err
+	}
+	return d.Told(ctx, c)
 }
 
 func insertBox(ctx context.Context, q tx, b *relay.Box) error {
@@ -230,7 +233,7 @@ func (r relayStore) finish(ctx context.Context, q tx, f *relay.Finish) error {
 	if _, err := q.Exec(ctx, `UPDATE relay_message SET is_open = $2 WHERE command_id = $1`, f.Command, false); err != nil {
 		return err
 	}
-	if err := r.afterEnd(ctx, q, c, f.EndedEvent(c)); err != nil {
+	if err := r.afterEnd(ctx, q, c, f.EndedEvent(c), f.Told); err != nil {
 		return err
 	}
 	if changed != nil {

@@ -193,6 +193,8 @@ func (e *sqliteEngine) migrate(ctx context.Context) (made bool, err error) {
 // process, such as the command line, is found by those who look again.
 func (e *sqliteEngine) carry(*Hub) {}
 
+func (e *sqliteEngine) commits() int64 { return e.writer.committed.Load() }
+
 func (e *sqliteEngine) ping(ctx context.Context) error {
 	return e.read(ctx, func(q tx) error {
 		var one int

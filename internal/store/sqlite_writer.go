@@ -47,6 +47,8 @@ type sqliteWriter struct {
 	stopped chan struct{} // closed: the writer has ended
 	once    sync.Once
 
+	committed atomic.Int64 // batches
+
 	// batchTime is the constant, except in tests that gather a batch of their own.
 	batchTime time.Duration
 
@@ -192,6 +194,7 @@ func (w *sqliteWriter) batch(first *item) {
 			err = w.commit()
 		}
 		if err == nil {
+			w.committed.Add(1)
 			for _, it := range items {
 				it.finish(it.err)
 			}

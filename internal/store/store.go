@@ -52,6 +52,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 )
 
 // Config says which engine to open. Exactly one of SQLite and Postgres is set.
@@ -78,9 +79,11 @@ type Config struct {
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	engine engine
-	hub    *Hub
-	log    *slog.Logger
+	engine  engine
+	hub     *Hub
+	log     *slog.Logger
+	written atomic.Int64
+	heads   heads
 }
 
 // engine is what SQLite and PostgreSQL do each in their own way.
@@ -99,6 +102,9 @@ type engine interface {
 	migrate(ctx context.Context) (made bool, err error)
 	// carry starts the transport of wake-ups between nodes, if there is one.
 	carry(h *Hub)
+	// commits is how often write's callers have waited for the disk, all of them that
+	// shared a COMMIT counting once.
+	commits() int64
 	ping(ctx context.Context) error
 	close() error
 }
@@ -149,6 +155,15 @@ func (db *DB) Close() error { return db.engine.close() }
 
 // Ping reports whether the database answers. Errors: store.unavailable.
 func (db *DB) Ping(ctx context.Context) error { return db.engine.fault(db.engine.ping(ctx)) }
+
+// Written is what a DB has written since it was opened.
+type Written struct {
+	Transactions int64 // that callers asked for and that became lasting
+	Commits      int64 // that it took: fewer on SQLite, where callers share them
+}
+
+// Written returns what was written so far.
+func (db *DB) Written() Written { return Written{db.written.Load(), db.engine.commits()} }
 
 // Hub returns the hub on which the database's wake-ups arrive.
 func (db *DB) Hub() *Hub { return db.hub }

@@ -154,6 +154,7 @@ func (db *DB) write(ctx context.Context, fn func(ctx context.Context, q tx) erro
 	if err != nil {
 		return db.engine.fault(err)
 	}
+	db.written.Add(1)
 	for _, hook := range u.hooks {
 		hook()
 	}
@@ -247,5 +248,5 @@ func (u *unit) finish(ctx context.Context) error {
 	if err := (webhookStore{u.db}).tellOfAudit(ctx, u.tx, u.events); err != nil {
 		return fmt.Errorf("tell webhooks: %w", err)
 	}
-	return writeAudit(ctx, u.tx, u.events)
+	return u.writeAudit(ctx)
 }

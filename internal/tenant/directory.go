@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,6 +29,10 @@ type FileClient struct {
 	Secrets        []string // each at least 32 characters; more than one while they are being changed
 	Scopes         []Scope
 	RelyingParties []string
+
+	// Certificates are TLS client certificates that the client may show instead of a
+	// secret, at most eight.
+	Certificates []*x509.Certificate
 }
 
 // memory is how long a relying party of the database is answered from memory. A
@@ -44,8 +49,9 @@ type Directory struct {
 	fileTenants  []string
 	fileRPs      map[rpKey]*RelyingParty
 	fileClients  map[string]*Client
-	filePolicies map[string][]*Policy // by tenant
-	fileAnchors  map[string]string    // by tenant
+	certificates map[certificateHash]*pinned // of clients
+	filePolicies map[string][]*Policy        // by tenant
+	fileAnchors  map[string]string           // by tenant
 
 	mu      sync.Mutex
 	recent  map[rpKey]remembered
@@ -71,7 +77,7 @@ type remembered struct {
 func New(ctx context.Context, store Store, fromFile []FileTenant, now func() time.Time) (*Directory, error) {
 	d := &Directory{
 		store: store, now: now,
-		fileRPs: make(map[rpKey]*RelyingParty), fileClients: make(map[string]*Client), recent: make(map[rpKey]remembered),
+		fileRPs: make(map[rpKey]*RelyingParty), fileClients: make(map[string]*Client), certificates: make(map[certificateHash]*pinned), recent: make(map[rpKey]remembered),
 		filePolicies: make(map[string][]*Policy), fileAnchors: make(map[string]string),
 	}
 	for _, t := range fromFile {
@@ -124,6 +130,9 @@ func (d *Directory) addFileTenant(t FileTenant) error {
 			return fmt.Errorf("client %q: %w", c.ID, ErrClientExists)
 		}
 		d.fileClients[c.ID] = c
+		if err := d.pin(c, described.Certificates); err != nil {
+			return fmt.Errorf("client %q: %w", c.ID, err)
+		}
 	}
 	return nil
 }
@@ -136,8 +145,8 @@ func clientFromFile(tenantName string, described FileClient) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(described.Secrets) == 0 || len(described.Secrets) > maxKeys {
-		return nil, invalidClient("secrets", "A client has one to eight secrets.")
+	if len(described.Secrets) == 0 && len(described.Certificates) == 0 || len(described.Secrets) > maxKeys {
+		return nil, invalidClient("secrets", "A client has one to eight secrets, or certificates.")
 	}
 	for i, secret := range described.Secrets {
 		if err := checkFileSecret(secret); err != nil {

@@ -88,6 +88,33 @@ func (c *Callers) ByAccessToken(ctx context.Context, token string) (*tenant.Clie
 	return c.directory.RedeemAccessToken(ctx, token)
 }
 
+// Caller returns the client that calls: by an access token (RFC 6750) or its secret by
+// HTTP Basic (RFC 7617), or where r has neither, by the certificate it has shown in the
+// TLS handshake. Errors: caller.anonymous if it has shown nothing; those of
+// [Callers.ByAccessToken] and [Callers.BySecret].
+func (c *Callers) Caller(r *http.Request) (*tenant.Client, error) {
+	if len(r.Header.Values("Authorization")) == 0 {
+		return c.ByCertificate(r)
+	}
+	if token := BearerToken(r); token != "" {
+		return c.ByAccessToken(r.Context(), token)
+	}
+	id, secret, ok := r.BasicAuth()
+	if !ok || len(r.Header.Values("Authorization")) > 1 {
+		return nil, ErrNoCredentials
+	}
+	return c.BySecret(r.Context(), id, secret)
+}
+
+// ByCertificate returns the client whose certificate the TLS handshake has shown. Errors:
+// caller.anonymous if it has shown none, client.unauthenticated for one of nobody's.
+func (c *Callers) ByCertificate(r *http.Request) (*tenant.Client, error) {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return nil, ErrNoCredentials
+	}
+	return c.directory.AuthenticateCertificate(r.TLS.PeerCertificates[0])
+}
+
 // Admit returns r with the authority of client.
 // Errors: request.operator.
 func (c *Callers) Admit(r *http.Request, client *tenant.Client) (*http.Request, error) {

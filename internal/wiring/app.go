@@ -156,7 +156,8 @@ func (a *App) openRelay(publicURL string) error {
 		return fmt.Errorf("tls.ca-file: %w", err)
 	}
 	c := relay.Config{
-		Store: a.DB.Relay(), Clients: relayClientsOf{a.clients, a}, Wakeups: a.DB.Hub(), Caller: relayCaller{caller, a},
+		Store: a.DB.Relay(), Clients: relayClientsOf{a.clients, a}, Wakeups: a.DB.Hub(), Caller: caller,
+		Ended:     func(ctx context.Context, c *relay.Stored) error { return a.Provision.Ended(ctx, c) },
 		PublicURL: publicURL + "/hermod/rest/ms", Log: a.log,
 	}
 	if h := a.config.Fronts.Hermod; h != nil {
@@ -250,7 +251,7 @@ func fileTenants(cfg *config.Config, publicURL string) ([]tenant.FileTenant, err
 		}
 		for _, c := range t.Clients {
 			ft.Clients = append(ft.Clients, tenant.FileClient{
-				ID: c.ID, Name: c.Name, Secrets: c.Keys, Scopes: c.Scopes, RelyingParties: c.RelyingParties,
+				ID: c.ID, Name: c.Name, Secrets: c.Keys, Scopes: c.Scopes, RelyingParties: c.RelyingParties, Certificates: c.Certificates,
 			})
 		}
 		tenants = append(tenants, ft)

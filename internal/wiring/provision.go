@@ -99,18 +99,3 @@ func (c relayClientsOf) Client(tenantName, id string) (*relay.Client, bool) {
 	defer cancel()
 	return c.app.Provision.LocalClient(ctx, tenantName, id)
 }
-
-// relayCaller hands outcomes that are for our own processes to them, and all others to
-// the network.
-type relayCaller struct {
-	relay.Caller
-	app *App
-}
-
-// Call implements [relay.Caller].
-func (c relayCaller) Call(ctx context.Context, call relay.Call) error {
-	if call.Client.Local {
-		return c.app.Provision.HeardLocally(ctx, call)
-	}
-	return c.Caller.Call(ctx, call)
-}

@@ -106,7 +106,7 @@ func start(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 	doors := web.Handler(mux, web.Options{Log: log, TrustedProxies: cfg.TrustedProxies, Observe: m.observe})
 	s.doors = &http.Server{
 		Handler:           m.count(s.endLongPolls(doors)),
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate},
+		TLSConfig:         tlsConfig(certificate, s.Directory.Certificates()),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,

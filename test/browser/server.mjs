@@ -4,7 +4,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { mkdtemp, mkdir, rm } from "node:fs/promises";
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -37,8 +37,32 @@ export class Server {
     };
   }
 
+  // staged begins a server that has processes, and somebody at the desk: see do.
+  static async staged() {
+    const dir = await mkdtemp(join(tmpdir(), "bestow-browser-"));
+    const server = new Server(dir);
+    server.stage = join(dir, "stage");
+    await run("go", ["build", "-o", server.stage, "./test/browser/stage"], { cwd: resolve(import.meta.dirname, "../..") });
+    await server.#begin();
+    return server;
+  }
+
+  // do has the stage do something and returns what it answers.
+  async do(order) {
+    this.child.stdin.write(JSON.stringify(order) + "\n");
+    const { value } = await this.answers.next();
+    const answer = JSON.parse(value);
+    if (answer.error) throw new Error(order.do + ": " + answer.error);
+    return answer;
+  }
+
   async #begin() {
-    this.child = spawn(program, ["serve"], { env: this.env, stdio: ["ignore", "ignore", "pipe"] });
+    if (this.stage) {
+      this.child = spawn(this.stage, { env: this.env, stdio: "pipe" });
+      this.answers = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+    } else {
+      this.child = spawn(program, ["serve"], { env: this.env, stdio: ["ignore", "ignore", "pipe"] });
+    }
     this.ended = once(this.child, "exit");
     this.log = [];
     const lines = createInterface({ input: this.child.stderr });
@@ -66,7 +90,9 @@ export class Server {
     await mkdir(store, { recursive: true });
     await run("certutil", ["-d", "sql:" + store, "-N", "--empty-password"]).catch(() => {});
     await run("certutil", ["-d", "sql:" + store, "-A", "-n", "bestow", "-t", "C,,", "-i", this.authority]);
-    const context = await chromium.launchPersistentContext(await mkdtemp(join(this.dir, "profile-")), {
+    const profile = await mkdtemp(join(this.dir, "profile-"));
+    if (this.stage) await allowApp(profile, this.url);
+    const context = await chromium.launchPersistentContext(profile, {
       executablePath: browserProgram,
       env: this.env,
       args: [
@@ -86,6 +112,14 @@ export class Server {
     await this.ended;
     await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+// allowApp has a profile open links to desks from a site without asking: a question that
+// nobody answers would keep all clicks from the page.
+async function allowApp(profile, origin) {
+  await mkdir(join(profile, "Default"));
+  const preferences = { protocol_handler: { allowed_origin_protocol_pairs: { [origin]: { "com.nexusgroup.plugout": true } } } };
+  await writeFile(join(profile, "Default/Preferences"), JSON.stringify(preferences));
 }
 
 // freePort returns a port of this machine that nobody listens on.

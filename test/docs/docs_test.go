@@ -4,7 +4,13 @@ package docs
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"io/fs"
+	"math/big"
 	"net/netip"
 	"os"
 	"path"
@@ -156,7 +162,24 @@ var (
 	yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 	isConfig  = regexp.MustCompile(`(?m)^(tenants|fronts):`)
 	fileKey   = regexp.MustCompile(`\b(?:key-file|keyFile|callback-basic-auth-file|callback-password-file|password-file|attestation-keys): *([\w./-]+)`)
+
+	certificateFile = regexp.MustCompile(`\bcertificate-file: *([\w./-]+)`)
 )
+
+// certificate is one of somebody's, in PEM.
+func certificate(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
 
 // examples returns the configuration files, or parts of one, that a page shows.
 func examples(t *testing.T, page string) []string {
@@ -188,6 +211,9 @@ func load(t *testing.T, text string) error {
 	}
 	for _, m := range fileKey.FindAllStringSubmatch(text, -1) {
 		put(m[1], strings.Repeat("0", 32)+":secret\n")
+	}
+	for _, m := range certificateFile.FindAllStringSubmatch(text, -1) {
+		put(m[1], certificate(t))
 	}
 	put("bestow.yaml", text)
 	_, err := config.Load(config.Sources{File: filepath.Join(dir, "bestow.yaml")})

@@ -40,8 +40,10 @@ var (
 	rounds   = flag.Int("rounds", 5, "rounds of each measurement; the median is printed")
 	callers  = flag.Int("callers", 32, "concurrent callers")
 	perRound = flag.Int("n", 3200, "registrations and commands a round")
+	runs     = flag.Int("runs", 1000, "runs of processes a round")
+	flight   = flag.Int("flight", 64, "runs of processes at a time")
 	idle     = flag.Int("idle", 1000, "idle agents")
-	only     = flag.String("only", "", "registration, relay or idle")
+	only     = flag.String("only", "", "registration, relay, processes or idle")
 	profile  = flag.String("cpuprofile", "", "write a CPU profile to this file")
 	hold     = flag.String("hold", "", "internal: hold idle connections to this address")
 )
@@ -102,7 +104,7 @@ func measure(ctx context.Context) error {
 	parts := []struct {
 		name string
 		run  func(context.Context) error
-	}{{"registration", b.registration}, {"relay", b.relay}, {"idle", b.idle}}
+	}{{"registration", b.registration}, {"relay", b.relay}, {"processes", b.processes}, {"idle", b.idle}}
 	for _, part := range parts {
 		if *only != "" && *only != part.name {
 			continue

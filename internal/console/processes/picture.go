@@ -6,7 +6,6 @@ import (
 
 	"bestow.dev/internal/bpmn"
 	"bestow.dev/internal/console"
-	"bestow.dev/internal/process"
 )
 
 // draw draws a process for a page, with words in the operator's language for people who
@@ -40,30 +39,4 @@ func nameOf(d *bpmn.Definition, id string) string {
 		return strings.Join(strings.Fields(e.Name), " ")
 	}
 	return id
-}
-
-// pictureOf is where a run stands: what its timeline tells, and what needs help now.
-func pictureOf(run *process.Run, entries []process.Entry, jobs []process.Job) bpmn.Picture {
-	p := bpmn.Picture{Marks: map[string]bpmn.Mark{}, Flows: map[string]bool{}}
-	for _, e := range entries {
-		p.Show(e.Element, bpmn.Move(e.Kind), e.Flow)
-	}
-	for _, t := range run.State.Tokens {
-		p.Marks[t.Element] = bpmn.MarkStanding
-	}
-	for _, j := range jobs {
-		if j.State == process.JobIncident {
-			p.Marks[j.Element] = bpmn.MarkFailed
-		}
-	}
-	if e := run.State.Ended; e != nil && e.Error != "" {
-		p.Marks[e.At] = bpmn.MarkFailed
-	}
-	for id, m := range p.Marks {
-		if m == bpmn.MarkStanding && run.Status != process.Running {
-			p.Marks[id] = bpmn.MarkInterrupted
-		}
-	}
-	delete(p.Marks, "")
-	return p
 }

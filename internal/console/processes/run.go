@@ -93,7 +93,8 @@ func (d *door) runPage(ctx context.Context, o *console.Operator, id string, all 
 		return nil, err
 	}
 	p := &runPage{Run: run, Running: run.Status == process.Running, Variables: variablesOf(run.State.Variables), allIsWanted: all}
-	if p.definition, err = d.Processes.Parsed(ctx, o.By, run.Definition, run.Version); err != nil {
+	var picture bpmn.Picture
+	if p.definition, picture, err = d.Processes.Drawing(ctx, o.By, id); err != nil {
 		return nil, err
 	}
 	p.Name = called(p.definition.Name, run.Definition)
@@ -104,7 +105,7 @@ func (d *door) runPage(ctx context.Context, o *console.Operator, id string, all 
 	if err != nil {
 		return nil, err
 	}
-	p.Picture = draw(o, p.definition, pictureOf(run, p.entries, jobs))
+	p.Picture = draw(o, p.definition, picture)
 	p.addJobs(jobs)
 	for _, t := range run.State.Tokens {
 		p.Stands = append(p.Stands, nameOf(p.definition, t.Element))

@@ -96,17 +96,12 @@ func (d *door) start(w http.ResponseWriter, r *http.Request, o *console.Operator
 
 // startBy starts the process with what was filled in.
 func (d *door) startBy(r *http.Request, o *console.Operator, p *startPage, form *bpmn.Form) (*process.Run, error) {
-	in := process.Start{Definition: p.Key, Key: p.Once}
+	in := process.Start{Definition: p.Key, SubjectName: p.User, Key: p.Once}
 	var err error
 	if in.Variables, err = readVariables(p.Variables); err != nil {
 		return nil, err
 	}
 	maps.Copy(in.Variables, readFields(form, r.PostForm))
-	if p.User != "" {
-		if in.Subject, err = d.userNamed(r.Context(), o, p.User); err != nil {
-			return nil, err
-		}
-	}
 	return d.Processes.Start(r.Context(), o.By, in)
 }
 

@@ -41,7 +41,7 @@ var texts = page.Texts{
 	"definition.forced_how":  {EN: "It was deployed although a task that has to be done in the background is not.", DE: "Sie wurde eingespielt, obwohl eine Aufgabe, die im Hintergrund laufen muss, es nicht tut."},
 	"definition.runs":        {EN: "Runs of this process", DE: "Läufe dieses Prozesses"},
 	"definition.file":        {EN: "Download the file", DE: "Datei herunterladen"},
-	"definition.warnings":    {EN: "Probably not meant", DE: "Wahrscheinlich nicht so gemeint"},
+	"definition.warnings":    {EN: "Worth a look", DE: "Einen Blick wert"},
 	"definition.picture":     {EN: "Picture of the process", DE: "Bild des Prozesses"},
 	"definition.tasks":       {EN: "What is done by the server", DE: "Was der Server erledigt"},
 	"definition.does":        {EN: "Service task or process", DE: "Service-Task oder Prozess"},
@@ -50,10 +50,13 @@ var texts = page.Texts{
 	"deployed.new":  {EN: "Version %d is deployed. Runs that are under way stay with theirs.", DE: "Version %d ist eingespielt. Laufende Läufe bleiben bei ihrer."},
 	"deployed.same": {EN: "Version %d is the same already; nothing was changed.", DE: "Version %d ist schon dieselbe; nichts wurde geändert."},
 
-	"line":         {EN: "Line", DE: "Zeile"},
-	"line.problem": {EN: "What is wrong", DE: "Was nicht stimmt"},
-	"line.instead": {EN: "What to do instead", DE: "Was stattdessen"},
+	"deployed.look": {EN: "Look at it", DE: "Ansehen"},
 
+	"line":         {EN: "Line", DE: "Zeile"},
+	"line.problem": {EN: "Problem", DE: "Problem"},
+	"line.instead": {EN: "Instead", DE: "Besser"},
+
+	"deploy.back":        {EN: "All processes", DE: "Alle Prozesse"},
 	"deploy.title":       {EN: "Deploy a definition", DE: "Definition einspielen"},
 	"deploy.problems":    {EN: "What is wrong, by line", DE: "Was nicht stimmt, nach Zeilen"},
 	"deploy.how":         {EN: "A file of BPMN 2.0 with one process becomes the newest version of that process. It is checked first; one that is refused changes nothing.", DE: "Eine BPMN-2.0-Datei mit einem Prozess wird die neueste Version dieses Prozesses. Sie wird vorher geprüft; eine abgelehnte ändert nichts."},
@@ -63,6 +66,10 @@ var texts = page.Texts{
 	"deploy.selfservice": {EN: "People may start it for themselves", DE: "Menschen dürfen ihn für sich selbst starten"},
 	"deploy.force":       {EN: "Deploy it all the same. This is noted in the audit trail.", DE: "Trotzdem einspielen. Das steht dann im Protokoll."},
 	"deploy.button":      {EN: "Check and deploy", DE: "Prüfen und einspielen"},
+
+	"shipped":       {EN: "To begin with", DE: "Für den Anfang"},
+	"shipped.how":   {EN: "Definitions that come with Bestow. A link puts one into the form, where you can change it before you deploy it.", DE: "Definitionen, die mit Bestow kommen. Ein Link setzt eine ins Formular; dort können Sie sie ändern, bevor Sie sie einspielen."},
+	"shipped.calls": {EN: "calls, to be deployed before it:", DE: "ruft auf, vorher einzuspielen:"},
 
 	"start.title":      {EN: "Start a process", DE: "Prozess starten"},
 	"start.user":       {EN: "Login name of the user it is for", DE: "Anmeldename des Benutzers, für den er läuft"},
@@ -124,7 +131,7 @@ var texts = page.Texts{
 
 	"incident.title":       {EN: "%s needs help", DE: "%s braucht Hilfe"},
 	"incident.unsaid":      {EN: "It did not say why.", DE: "Der Grund wurde nicht genannt."},
-	"incident.how":         {EN: "It was tried %d times and is not tried again by itself. The run waits here.", DE: "Es wurde %d-mal versucht und wird nicht von selbst wiederholt. Der Lauf wartet hier."},
+	"incident.how":         {EN: "Tries so far: %d. It is not tried again by itself; the run waits here.", DE: "Versuche bisher: %d. Es wird nicht von selbst wiederholt; der Lauf wartet hier."},
 	"incident.retry":       {EN: "Retry", DE: "Noch einmal versuchen"},
 	"incident.retry_hint":  {EN: "Once the cause is gone. It begins to count its tries anew.", DE: "Wenn die Ursache behoben ist. Die Versuche zählen von vorn."},
 	"incident.skip":        {EN: "Skip it", DE: "Überspringen"},

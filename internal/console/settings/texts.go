@@ -59,6 +59,7 @@ var texts = page.Texts{
 	"secret.keep":   {EN: "Leave it empty to keep the one that is known. It cannot be shown.", DE: "Leer lassen, um das bekannte zu behalten. Es kann nicht gezeigt werden."},
 	"secret.sealed": {EN: "It is stored sealed, and cannot be shown later.", DE: "Es wird versiegelt gespeichert und kann später nicht gezeigt werden."},
 	"token":         {EN: "Authentication token", DE: "Authentifizierungs-Token"},
+	"token.short":   {EN: "Token", DE: "Token"},
 	"token.hint":    {EN: "The base64 of client id, colon and key, as the server's operator gives it.", DE: "Base64 aus Client-Kennung, Doppelpunkt und Schlüssel, wie der Betreiber des Servers es ausgibt."},
 
 	"times":      {EN: "Times, in seconds", DE: "Zeiten in Sekunden"},

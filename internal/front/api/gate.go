@@ -32,7 +32,7 @@ func (f *front) gate(ctx huma.Context, next func(huma.Context)) {
 }
 
 func (f *front) admit(w http.ResponseWriter, r *http.Request, op *huma.Operation) (*http.Request, error) {
-	client, err := f.authenticate(r)
+	client, err := f.callers.Caller(r)
 	if err != nil {
 		return nil, err
 	}
@@ -51,19 +51,6 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request, op *huma.Operation
 		}
 	}
 	return r.WithContext(context.WithValue(r.Context(), authorityKey{}, web.Authority(r))), nil
-}
-
-// authenticate accepts a client's secret by HTTP Basic (RFC 7617) or an access token
-// (RFC 6750).
-func (f *front) authenticate(r *http.Request) (*tenant.Client, error) {
-	if token := web.BearerToken(r); token != "" {
-		return f.callers.ByAccessToken(r.Context(), token)
-	}
-	id, secret, ok := r.BasicAuth()
-	if !ok || len(r.Header.Values("Authorization")) > 1 {
-		return nil, web.ErrNoCredentials
-	}
-	return f.callers.BySecret(r.Context(), id, secret)
 }
 
 // buffer replaces r's body with what it holds.

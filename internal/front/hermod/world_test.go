@@ -102,7 +102,7 @@ func newWorld(t testing.TB, s settings) *world {
 		return &relay.Client{Tenant: tenant, ID: id, Group: group, KeyHashes: [][32]byte{relay.HashKey(secondKey)}, AcceptUnsigned: true}
 	}
 	w.clients, err = relay.NewClients(w.idm, client("acme", "da", "smartid"), client("acme", "stranger", ""),
-		client("globex", "globex", ""), &relay.Client{Tenant: "acme", ID: "inside", Local: true})
+		client("globex", "globex", ""), &relay.Client{Tenant: "acme", ID: "inside"})
 	check(t, err)
 	caller, err := outbound.New(outbound.Config{})
 	check(t, err)

@@ -422,7 +422,7 @@ func TestPlugoutFailures(t *testing.T) {
 		if c.status == "" {
 			w.later(10 * time.Second)
 			// The relay has it at once; the process when it looks.
-			shown := b.get("/task/"+id).want(http.StatusOK, c.en, "Is the app installed?", "Then press Next")
+			shown := b.get("/task/"+id).want(http.StatusOK, c.en, "Is the app installed?", "To go on from here, press Next")
 			if strings.Contains(shown, "plugout:") {
 				t.Error("a link that is of no use is shown")
 			}

@@ -25,7 +25,7 @@ var deskTexts = page.Texts{
 	"do.unclear":   {EN: "Wait a little. This page looks again by itself.", DE: "Warten Sie ein wenig. Diese Seite sieht von selbst wieder nach."},
 	"do.goes_on":   {EN: "One moment, this page goes on by itself.", DE: "Einen Augenblick, diese Seite geht von selbst weiter."},
 	"do.others":    {EN: "Somebody else is needed now. You can close this page.", DE: "Jetzt ist jemand anders gefragt. Sie können diese Seite schließen."},
-	"do.next":      {EN: "Then press Next.", DE: "Dann drücken Sie „Weiter“."},
+	"do.next":      {EN: "To go on from here, press Next.", DE: "Von hier geht es mit „Weiter“ weiter."},
 	"do.next_done": {EN: "Press Next.", DE: "Drücken Sie „Weiter“."},
 
 	"why.SESSION_NOT_STARTED":        {EN: "The app was not opened in time", DE: "Die App wurde nicht rechtzeitig geöffnet"},

@@ -429,7 +429,14 @@ func testProcessWakes(t *testing.T, db *store.DB) {
 	})
 	wakes(t, db, process.WakeRun+"r1", "a step", func() { check(t, b.step("r1", func(*process.Change) {})) })
 	wakesNot(t, db, process.WakeRun+"r1", "a step that was not taken", func() { b.step("r1", func(c *process.Change) { c.Run.Revision-- }) })
-	check(t, b.putOff(b.claim(noon)["j1"], func(p *process.Postponement) {
+	check(t, b.step("r2", func(c *process.Change) { c.Jobs = []process.Job{newJob("j3", "r2", process.CallJob)} }))
+	call := b.claim(noon)
+	wakes(t, db, process.WakeRun+"r2", "a process that it called", func() {
+		child := newRun("r3")
+		child.Parent, child.ParentJob, child.Root, child.Depth = "r2", "j3", "r2", 1
+		b.begin(child, func(c *process.Change) { c.Calls = claimOf(call["j3"]) })
+	})
+	check(t, b.putOff(call["j1"], func(p *process.Postponement) {
 		p.Wait, p.State, p.Due = &process.Wait{Key: "k"}, process.JobWaiting, process.Never
 	}))
 	wakes(t, db, process.WakeJobs, "news", func() { b.News(t.Context(), "acme", "k", noon) })

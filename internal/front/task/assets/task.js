@@ -49,5 +49,7 @@ function follow() {
   });
 }
 
-openOnce();
 follow();
+// Not before the page is there: to leave it for an app would end its loading.
+if (document.readyState === "complete") openOnce();
+else addEventListener("load", () => setTimeout(openOnce));

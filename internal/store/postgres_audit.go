@@ -1,0 +1,43 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"bestow.dev/internal/audit"
+)
+
+// extendTexts move a head and insert one event, two, and so on: one round trip, because
+// whoever else writes to the trail waits for it.
+var extendTexts = func() (texts [eventsAtOnce]string) {
+	for i := range texts {
+		texts[i] = `WITH moved AS (UPDATE audit_head SET seq = $2, hash = $3 WHERE tenant = $1 AND seq = $4 AND hash = $5 RETURNING seq)
+			INSERT INTO audit_event (` + eventColumns + `) SELECT e.* FROM moved, (VALUES ` + typedRows(i+1) + `) AS e`
+	}
+	return texts
+}()
+
+// typedRows are rowsOf behind the head's arguments. In a SELECT the server takes the type
+// of a column from its first row, and not from where it is inserted.
+func typedRows(n int) string {
+	first, rest, _ := strings.Cut(rowsOf(n, eventWidth, 5), ")")
+	values := strings.Split(first, ", ")
+	for i, column := range strings.Split(eventColumns, ",") {
+		switch column = strings.TrimSpace(column); column {
+		case "seq", "time_ms":
+			values[i] += "::bigint"
+		case "prev_hash", "hash":
+			values[i] += "::bytea"
+		default:
+			values[i] += "::text"
+		}
+	}
+	return strings.Join(values, ", ") + ")" + rest
+}
+
+// extendAtOnce is extend in one statement.
+func extendAtOnce(ctx context.Context, q tx, tenant string, from, to head, events []*audit.Event) (bool, error) {
+	args := []any{tenant, to.seq, to.hash[:], from.seq, from.hash[:]}
+	n, err := q.Exec(ctx, extendTexts[len(events)-1], eventArgs(args, events)...)
+	return n > 0, err
+}
