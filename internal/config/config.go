@@ -147,6 +147,7 @@ type Fronts struct {
 	DigitalAccess *DigitalAccess `koanf:"digital-access"`
 	Hermod        *Hermod        `koanf:"hermod"`
 	Identity      *Identity      `koanf:"identity"`
+	Nevis         *Nevis         `koanf:"nevis"`
 	Conformance   struct {
 		Enabled bool `koanf:"enabled"`
 	} `koanf:"conformance"`

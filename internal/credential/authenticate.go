@@ -148,6 +148,7 @@ func (s *Service) candidates(ctx context.Context, by tenant.Authority, in BeginA
 	}
 	var usable []Credential
 	if err == nil {
+		lapse(account.Credentials, s.clock())
 		usable = slices.DeleteFunc(account.Credentials, func(c Credential) bool { return c.State != Active })
 		err = mayAnswer(&account.User, usable)
 	}

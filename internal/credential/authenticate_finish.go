@@ -28,7 +28,17 @@ type FinishAuthentication struct {
 	Response *webauthn.AuthenticationResponse
 
 	Signals bool // have [SignIn.Signals] as well
+
+	// SuspendClone suspends a credential whose counter did not grow, beside the refusal:
+	// there may be two authenticators that answer with it, and nobody knows which is whose.
+	SuspendClone bool
 }
+
+// clonedError is a refusal for which the credential is to be suspended.
+type clonedError struct{ error }
+
+// Unwrap returns the refusal.
+func (e *clonedError) Unwrap() error { return e.error }
 
 // SignIn is an assertion that was accepted.
 type SignIn struct {
@@ -79,11 +89,17 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 		return nil, err
 	}
 	now := s.clock()
+	if pending.Credential != nil {
+		pending.Credential.lapse(now)
+	}
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, err
 	}
 	made, err := s.judgeAuthentication(ctx, p, pending, in)
 	if err != nil {
+		if in.SuspendClone && refusedAs(err, webauthn.ReasonSignCount) {
+			err = &clonedError{err}
+		}
 		return nil, s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
 	}
 	decision, err := s.judgeSignIn(ctx, p, pending.Credential, made, in.Response.Attachment)
@@ -205,7 +221,10 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 		return nil, s.lostSignIn(ctx, by, pending, err)
 	}
 	c.SignCount = max(c.SignCount, made.SignCount)
-	c.BackupState, c.LastUsed = done.BackupState, now
+	c.BackupState, c.LastUsed, c.Uses = done.BackupState, now, c.Uses+1
+	if c.Standing == Initial {
+		c.Standing = Plain
+	}
 	result.Credential = *c
 	return result, nil
 }

@@ -173,6 +173,12 @@ func (s *Service) refuse(ctx context.Context, by tenant.Authority, cer *Ceremony
 	// A caller that hangs up has not taken its answer back.
 	ctx = context.WithoutCancel(ctx)
 	failed := Failed{Tenant: cer.Tenant, Ceremony: cer.ID, Outcome: f.Code, At: now}
+	if used != nil {
+		failed.Used = used.ID
+	}
+	if _, cloned := errors.AsType[*clonedError](cause); cloned {
+		failed.Lock, e.Detail["suspended"] = true, string(FailureLocked)
+	}
 	if lost := s.store.FailCeremony(ctx, failed, e); lost != nil {
 		return lost
 	}

@@ -48,6 +48,12 @@ var (
 	ErrCredentialSuspended = fault.New(fault.Rejected, "credential.suspended", "This credential is suspended.")
 	ErrCredentialName      = fault.New(fault.Invalid, "credential.name", "A credential's name has at most 64 characters, none of them a control character.")
 	ErrCredentialState     = fault.New(fault.Invalid, "credential.state", "A credential is active or suspended; a reason has at most 255 characters.")
+	ErrCredentialArchived  = fault.New(fault.Conflict, "credential.archived", "This credential is archived. It can only be deleted.")
+	ErrCredentialResume    = fault.New(fault.Denied, "credential.resume", "What somebody else suspended, its owner may not resume.")
+	ErrCredentialCount     = fault.New(fault.Invalid, "credential.sign_count", "A counter only grows.")
+	ErrExternalID          = fault.New(fault.Invalid, "credential.external_id", "An external id has at most 255 characters, none of them a control character.")
+	ErrAdopt               = fault.New(fault.Invalid, "credential.adopt", "The record is none that a registration would have stored.")
+	ErrAdoptUnproven       = fault.New(fault.Rejected, "credential.unproven", "This relying party takes only authenticators that have attested what they are, and of this one nothing was recorded.")
 	ErrCredentialVersion   = fault.New(fault.Conflict, "credential.version", "The credential was changed in the meantime.")
 
 	ErrInvitationUnknown   = fault.New(fault.NotFound, "invitation.unknown", "This invitation is not known.")

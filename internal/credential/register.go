@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"bestow.dev/internal/tenant"
@@ -164,7 +165,7 @@ func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 	if err := errors.Join(refuseOwn(by, &a.User), refuseAbove(by, &a.User)); err != nil {
 		return err
 	}
-	if most := p.source.MaxCredentialsPerUser; most > 0 && len(a.Credentials) >= most {
+	if most := p.source.MaxCredentialsPerUser; most > 0 && len(unarchived(a.Credentials)) >= most {
 		return ErrCredentialLimit
 	}
 	return nil
@@ -197,9 +198,14 @@ func creationOptions(p *policySet, t terms, a *Account, in BeginRegistration, ch
 		Extensions:         in.Extensions,
 	}
 	if !in.AllowRepeat {
-		o.ExcludeCredentials = descriptors(a.Credentials)
+		o.ExcludeCredentials = descriptors(unarchived(a.Credentials))
 	}
 	return webauthn.NewCreationOptions(o)
+}
+
+// unarchived returns the credentials that are not archived.
+func unarchived(credentials []Credential) []Credential {
+	return slices.DeleteFunc(slices.Clone(credentials), func(c Credential) bool { return c.Standing == Archived })
 }
 
 func descriptors(credentials []Credential) []webauthn.CredentialDescriptor {

@@ -112,6 +112,7 @@ func (s *Service) judgeFinish(ctx context.Context, by tenant.Authority, in Finis
 	c := newCredential(by, cer, made.Registration, now)
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
+	c.Asked = askedFor(options)
 	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
 		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, told(in.Response, made), p.version, basis, now),

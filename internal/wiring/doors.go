@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -48,6 +49,11 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 	if c := s.config.Fronts.DigitalAccess; c != nil {
 		if err := s.mountDigitalAccess(mux, c); err != nil {
 			return err
+		}
+	}
+	if c := s.config.Fronts.Nevis; c != nil {
+		if err := s.mountNevis(mux, c); err != nil {
+			return badConfiguration(fmt.Errorf("fronts.nevis.%w", err))
 		}
 	}
 	if err := s.mountIdentity(mux); err != nil {

@@ -193,8 +193,13 @@ func TestMessagingServer(t *testing.T) {
 	form := func(more ...string) []string { return append([]string{"name", "hermod", "where", "own"}, more...) }
 	b.Get(path).Is(http.StatusOK).Says(`value="600"`, `value="240"`, `value="10"`)
 	for _, bad := range [][]string{
-		{"lifespan", "ten"}, {"timeout", "-1"}, {"lifespan", "10", "timeout", "20"}, {"set", "desks"}, {"keys", jwks},
-		{"set", "desks", "keys", "{"}, {"set", "desks", "keys", `{"keys":[{"kty":"oct","k":"AAAA"}]}`},
+		{"lifespan", "ten"},
+		{"timeout", "-1"},
+		{"lifespan", "10", "timeout", "20"},
+		{"set", "desks"},
+		{"keys", jwks},
+		{"set", "desks", "keys", "{"},
+		{"set", "desks", "keys", `{"keys":[{"kty":"oct","k":"AAAA"}]}`},
 	} {
 		b.Post(path, form(bad...)...).Is(http.StatusBadRequest).Says("The messaging server is not good.")
 	}

@@ -1,0 +1,3 @@
+package nevis_test
+
+func (w *world) judge(q request, r reply) {}
