@@ -101,9 +101,9 @@ const maxBodyBytes = 1 << 20
 // Door is the door. It is safe for concurrent use.
 type Door struct {
 	Config
-	callers   *web.Callers
-	routes    http.Handler
-	described []byte // openapi with the paths of this door
+	callers  *web.Callers
+	routes   http.Handler
+	document []byte // openapi with the paths of this door
 }
 
 // New returns the door. It answers 404 to paths that are not its own. It returns an error
@@ -118,7 +118,11 @@ func New(c Config) (*Door, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
-	d := &Door{Config: c, callers: web.NewCallers(c.Directory, via, c.Now), described: openapi}
+	d := &Door{Config: c, callers: web.NewCallers(c.Directory, via, c.Now)}
+	var err error
+	if d.document, err = d.described(); err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	fido := c.Prefix + "/fido2"
 	mux.Handle(fido+"/attestation/options", &endpoint{d, d.attestationOptions, &c.Modes.RegistrationOptions, true})

@@ -39,6 +39,7 @@ type world struct {
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
+	says   *document // what the door says about itself
 
 	mu     sync.Mutex
 	now    time.Time
@@ -116,6 +117,9 @@ func newWorld(t testing.TB, change ...func(w *world, c *nevis.Config)) *world {
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
 	t.Cleanup(w.server.Close)
+	out := httptest.NewRecorder()
+	door.ServeHTTP(out, httptest.NewRequest("GET", c.Prefix+"/fido2/openapi.json", nil))
+	check(t, json.Unmarshal(out.Body.Bytes(), &w.says))
 	return w
 }
 
