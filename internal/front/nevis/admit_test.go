@@ -131,12 +131,14 @@ func withTokens(to *tokens, modes nevis.TokenModes) func(*world, *nevis.Config) 
 	}
 }
 
-// of returns a token that says the user is at work.
-func (k *tokens) of(user string) string {
+// of returns a token that says the user is at work, and is good for a minute.
+func (k *tokens) of(user string) string { return k.until(user, k.w.clock().Add(time.Minute)) }
+
+func (k *tokens) until(user string, end time.Time) string {
 	k.t.Helper()
 	header, err := json.Marshal(map[string]string{"alg": "ES256", "kid": "k"})
 	check(k.t, err)
-	claims, err := json.Marshal(map[string]any{"sub": user, "aud": "nevisfido", "exp": k.w.clock().Add(time.Minute).Unix()})
+	claims, err := json.Marshal(map[string]any{"sub": user, "aud": "nevisfido", "exp": end.Unix()})
 	check(k.t, err)
 	signed := b64(header) + "." + b64(claims)
 	digest := sha256.Sum256([]byte(signed))

@@ -44,6 +44,7 @@ type world struct {
 	mu     sync.Mutex
 	now    time.Time
 	random *rand.ChaCha8
+	given  [][]byte // what the next random bytes are; nil: as they come
 }
 
 func (w *world) clock() time.Time {
@@ -62,7 +63,15 @@ func (w *world) later(d time.Duration) {
 func (w *world) Read(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.random.Read(b)
+	if len(w.given) == 0 {
+		return w.random.Read(b)
+	}
+	next := w.given[0]
+	w.given = w.given[1:]
+	if next == nil {
+		return w.random.Read(b)
+	}
+	return copy(b, next), nil
 }
 
 // file is what the configuration of the test says.
