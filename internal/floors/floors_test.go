@@ -79,6 +79,8 @@ var rooms = map[string][]string{
 		"internal/tenant", "internal/credential", "internal/relay", "internal/bpmn", "internal/process", "internal/provision",
 		"internal/webhook", "internal/web", "internal/page", "internal/sectoken",
 	},
+	// The page on which the nevisFIDO front can be tried, which calls it as others do.
+	"internal/front/nevis/demo": {"internal/page", "internal/web"},
 	// The pages for the people whom the tasks of processes are for.
 	"internal/front/task": {
 		"webauthn", "internal/plugout", "internal/bpmn", "internal/fault", "internal/audit", "internal/tenant", "internal/credential",

@@ -10,6 +10,7 @@ import (
 
 	"bestow.dev/internal/config"
 	"bestow.dev/internal/front/nevis"
+	"bestow.dev/internal/front/nevis/demo"
 	"bestow.dev/internal/sectoken"
 	"bestow.dev/internal/web"
 )
@@ -51,7 +52,19 @@ func (s *Server) mountNevis(mux *http.ServeMux, c *config.Nevis) error {
 	if c.IDM != nil {
 		mux.Handle(c.IDM.URIBase+"/", made)
 	}
-	return nil
+	return s.mountNevisDemo(mux, c, made)
+}
+
+// mountNevisDemo opens the page that takes anybody's word for who they are, which is for
+// test data alone.
+func (s *Server) mountNevisDemo(mux *http.ServeMux, c *config.Nevis, door *nevis.Door) error {
+	switch {
+	case c.Demo == nil:
+		return nil
+	case !s.TestData:
+		return errors.New("demo: takes anybody's word for who they are, and is for a database made with --test-data alone")
+	}
+	return demo.Mount(mux, demo.Config{Path: c.Demo.Path, FIDO: door.Local(c.Demo.Client), Base: c.Prefix + "/fido2"})
 }
 
 // mediaHealth is the media type of the management listener's health documents.
