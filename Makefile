@@ -66,6 +66,10 @@ cross: ## both programs build without cgo for Linux, Windows and macOS
 fuzz: ## run every fuzz target for FUZZTIME (default 30s) each
 	scripts/fuzz.sh $${FUZZTIME:-30s}
 
+.PHONY: soak
+soak: ## send every front nearly good requests for SOAKTIME (default 10m) each
+	scripts/soak.sh $${SOAKTIME:-10m}
+
 .PHONY: bench
 bench: ## the figures of docs/bench.md, each beside its floor
 	scripts/bench.sh

@@ -61,7 +61,7 @@ func (c serveCmd) Run(in *invocation) error {
 	if s.NewAuthority {
 		log.Warn("a new local certificate authority was made; browsers have to be told to trust it", "file", ca)
 	}
-	log.Info("bestow serves", "url", s.URL, "metrics", s.Metrics, "data", cfg.Data)
+	log.Info("bestow serves", "url", s.URL, "metrics", s.Metrics, "management", s.Management, "data", cfg.Data)
 	if s.TestData {
 		log.Warn("THIS IS TEST DATA: whoever has the data directory can open ceremonies with challenges of their own; it is for tests and for nothing else", "data", cfg.Data)
 	}

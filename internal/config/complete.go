@@ -206,6 +206,11 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.onespan.%w", err)
 		}
 	}
+	if n := c.Fronts.Nevis; n != nil {
+		if err := c.completeNevis(n, at); err != nil {
+			return fmt.Errorf("fronts.nevis.%w", err)
+		}
+	}
 	if d := c.Fronts.Identity; d != nil {
 		if err := c.completeIdentity(d, at); err != nil {
 			return fmt.Errorf("fronts.identity.%w", err)

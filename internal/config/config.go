@@ -149,6 +149,7 @@ type Fronts struct {
 	Identity      *Identity      `koanf:"identity"`
 	OneWelcome    *OneWelcome    `koanf:"onewelcome"`
 	OneSpan       *OneSpan       `koanf:"onespan"`
+	Nevis         *Nevis         `koanf:"nevis"`
 	Conformance   struct {
 		Enabled bool `koanf:"enabled"`
 	} `koanf:"conformance"`

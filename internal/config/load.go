@@ -73,21 +73,16 @@ func loadFile(k *koanf.Koanf, path string) error {
 		return fmt.Errorf("%s: %s", path, quoted.ReplaceAllString(err.Error(), "a value"))
 	}
 	root := inFile.Raw()
-	for _, front := range []string{"nevis"} {
-		if inFile.Exists("fronts." + front) {
-			return fmt.Errorf("fronts.%s: this version does not have that front", front)
-		}
-	}
 	if err := kebabHermod(root); err != nil {
 		return err
 	}
-	if inFile.Exists("fronts.hermod") {
-		if err := k.Load(confmap.Provider(hermodDefaults(), "."), nil); err != nil {
-			return err
+	for front, defaults := range map[string]func() map[string]any{
+		"hermod": hermodDefaults, "onewelcome": oneWelcomeDefaults, "nevis": nevisDefaults,
+	} {
+		if !inFile.Exists("fronts." + front) {
+			continue
 		}
-	}
-	if inFile.Exists("fronts.onewelcome") {
-		if err := k.Load(confmap.Provider(oneWelcomeDefaults(), "."), nil); err != nil {
+		if err := k.Load(confmap.Provider(defaults(), "."), nil); err != nil {
 			return err
 		}
 	}

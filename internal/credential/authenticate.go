@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -51,6 +52,14 @@ type BegunAuthentication struct {
 // hidden; policy.wider; tenant's policy.unknown and policy.conflict for the policies
 // named; ceremony.limit, ceremony.request_exists; session.unknown, session.purpose.
 func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, in BeginAuthentication) (*BegunAuthentication, error) {
+	begun, err := s.beginAuthentication(ctx, by, in)
+	if err != nil {
+		return nil, s.denied(ctx, by, Authentication, in.RelyingParty, err)
+	}
+	return begun, nil
+}
+
+func (s *Service) beginAuthentication(ctx context.Context, by tenant.Authority, in BeginAuthentication) (*BegunAuthentication, error) {
 	if err := s.mayAuthenticate(ctx, by, &in); err != nil {
 		return nil, err
 	}
@@ -101,7 +110,7 @@ func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, 
 // the session is bound to.
 func (s *Service) mayAuthenticate(ctx context.Context, by tenant.Authority, in *BeginAuthentication) error {
 	if by.Session == "" {
-		return by.Require(tenant.ScopeAuthenticate, in.RelyingParty)
+		return by.RequireOrSelf(tenant.ScopeAuthenticate, in.RelyingParty)
 	}
 	session, err := s.liveSession(ctx, by)
 	if err != nil {
@@ -133,7 +142,10 @@ func (s *Service) candidates(ctx context.Context, by tenant.Authority, in BeginA
 	if in.User.IsZero() {
 		return "", []webauthn.CredentialDescriptor{}, nil
 	}
-	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
+	account, err := s.subjectAccount(ctx, by, in.RelyingParty, in.User)
+	if errors.Is(err, ErrSubject) {
+		return "", nil, err
+	}
 	var usable []Credential
 	if err == nil && by.SparesOperators {
 		if err := refuseAbove(by, &account.User); err != nil {
@@ -141,6 +153,7 @@ func (s *Service) candidates(ctx context.Context, by tenant.Authority, in BeginA
 		}
 	}
 	if err == nil {
+		lapse(account.Credentials, s.clock())
 		usable = slices.DeleteFunc(account.Credentials, func(c Credential) bool { return c.State != Active })
 		err = mayAnswer(&account.User, usable)
 	}

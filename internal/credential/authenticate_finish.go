@@ -30,7 +30,17 @@ type FinishAuthentication struct {
 	Response *webauthn.AuthenticationResponse
 
 	Signals bool // have [SignIn.Signals] as well
+
+	// SuspendClone suspends a credential whose counter did not grow, beside the refusal:
+	// there may be two authenticators that answer with it, and nobody knows which is whose.
+	SuspendClone bool
 }
+
+// clonedError is a refusal for which the credential is to be suspended.
+type clonedError struct{ error }
+
+// Unwrap returns the refusal.
+func (e *clonedError) Unwrap() error { return e.error }
 
 // SignIn is an assertion that was accepted.
 type SignIn struct {
@@ -67,7 +77,10 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	}
 	session, err := s.mayFinishSignIn(ctx, by, in)
 	if err != nil {
-		return nil, err
+		return nil, s.denied(ctx, by, Authentication, in.RelyingParty, err)
+	}
+	if by.Subject != "" { // whoever else answers is not the one at work
+		in.User = ByID(UserID(by.Subject))
 	}
 	if _, err := s.policy(ctx, by.Tenant, in.RelyingParty); err != nil {
 		return nil, err
@@ -83,6 +96,9 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 		return nil, err
 	}
 	now := s.clock()
+	if pending.Credential != nil {
+		pending.Credential.lapse(now)
+	}
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, err
 	}
@@ -92,6 +108,9 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	}
 	made, err := s.judgeAuthentication(ctx, p, pending, in)
 	if err != nil {
+		if in.SuspendClone && refusedAs(err, webauthn.ReasonSignCount) {
+			err = &clonedError{err}
+		}
 		return nil, s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
 	}
 	decision, err := s.judgeSignIn(ctx, p, pending.Credential, made, in.Response.Attachment)
@@ -109,7 +128,7 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 // does; nil for other callers.
 func (s *Service) mayFinishSignIn(ctx context.Context, by tenant.Authority, in FinishAuthentication) (*Session, error) {
 	if by.Session == "" {
-		return nil, by.Require(tenant.ScopeAuthenticate, in.RelyingParty)
+		return nil, by.RequireOrSelf(tenant.ScopeAuthenticate, in.RelyingParty)
 	}
 	session, err := s.liveSession(ctx, by)
 	if err != nil {
@@ -216,7 +235,10 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 		return nil, s.lostSignIn(ctx, by, pending, err)
 	}
 	c.SignCount = max(c.SignCount, made.SignCount)
-	c.BackupState, c.LastUsed = done.BackupState, now
+	c.BackupState, c.LastUsed, c.Uses = done.BackupState, now, c.Uses+1
+	if c.Standing == Initial {
+		c.Standing = Plain
+	}
 	result.Credential = *c
 	return result, nil
 }

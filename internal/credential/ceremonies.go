@@ -28,6 +28,65 @@ func (s *Service) Ceremony(ctx context.Context, by tenant.Authority, ref Ceremon
 	if err != nil {
 		return nil, err
 	}
+	return shown(by, c)
+}
+
+// CeremonyOf returns the ceremony of a kind that the caller began with the challenge,
+// for callers whose answers name no ceremony. It needs what [Service.Ceremony] needs.
+// Errors: ceremony.unknown.
+func (s *Service) CeremonyOf(ctx context.Context, by tenant.Authority, rp string, kind CeremonyKind, challenge []byte) (*Ceremony, error) {
+	if !validText(rp, maxRequestIDChars) {
+		return nil, ErrCeremonyUnknown
+	}
+	key := CeremonyKey{Tenant: by.Tenant, RelyingParty: rp, Kind: kind, Challenge: sha256.Sum256(challenge)}
+	var pending *Pending
+	var err error
+	if kind == Registration {
+		pending, err = s.store.RegistrationAt(ctx, key)
+	} else {
+		pending, err = s.store.AuthenticationAt(ctx, key, []byte{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return shown(by, &pending.Ceremony)
+}
+
+// CeremonyUser returns whose ceremony c, which the caller got from [Service.Ceremony],
+// is: of one that succeeded whoever answered it, and of others whom it was begun for. Nil
+// where that is not known, or the user or the credential is gone.
+func (s *Service) CeremonyUser(ctx context.Context, by tenant.Authority, c *Ceremony) (*User, error) {
+	if _, err := shown(by, c); err != nil {
+		return nil, err
+	}
+	id := c.User
+	if id == "" && c.Credential != "" {
+		used, err := s.store.Credential(ctx, c.Tenant, Ref{ID: c.Credential})
+		if err != nil {
+			return nil, unless(err, ErrCredentialUnknown)
+		}
+		id = used.User
+	}
+	if id == "" {
+		return nil, nil
+	}
+	u, err := s.store.User(ctx, c.Tenant, ByID(id))
+	if err != nil {
+		return nil, unless(err, ErrUserUnknown)
+	}
+	return u, nil
+}
+
+// unless returns err, or nil if it is the fault.
+func unless(err error, known *fault.Error) error {
+	if errors.Is(err, known) {
+		return nil
+	}
+	return err
+}
+
+// shown returns c if by may see it: whoever began it, with the right to do so.
+func shown(by tenant.Authority, c *Ceremony) (*Ceremony, error) {
 	if !c.MayFinish(by) {
 		return nil, ErrCeremonyUnknown
 	}
@@ -48,7 +107,7 @@ func requireUnlessSession(by tenant.Authority, scope tenant.Scope, rp string) er
 	if by.Session != "" {
 		return nil
 	}
-	return by.Require(scope, rp)
+	return by.RequireOrSelf(scope, rp)
 }
 
 // acting returns by as it acts for a user: on behalf of them, unless it is them.
@@ -122,6 +181,12 @@ func (s *Service) refuse(ctx context.Context, by tenant.Authority, cer *Ceremony
 	// A caller that hangs up has not taken its answer back.
 	ctx = context.WithoutCancel(ctx)
 	failed := Failed{Tenant: cer.Tenant, Ceremony: cer.ID, Outcome: f.Code, At: now}
+	if used != nil {
+		failed.Used = used.ID
+	}
+	if _, cloned := errors.AsType[*clonedError](cause); cloned {
+		failed.Lock, e.Detail["suspended"] = true, string(FailureLocked)
+	}
 	if lost := s.store.FailCeremony(ctx, failed, e); lost != nil {
 		return lost
 	}

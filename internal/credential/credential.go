@@ -43,12 +43,24 @@ type Credential struct {
 	Name      string // what people call it
 	UserAgent string // of the client that registered it, where it was told
 	State     State
-	Reason    string // why it is suspended, in the words of who did it
-	Version   int64  // counts changes, from 1; uses do not count
+	Standing  Standing
+	Reason    string    // why it is suspended, in the words of who did it
+	Until     time.Time // when a suspension ends by itself; zero: never
+	Version   int64     // counts changes, from 1; uses do not count
 
 	Created  time.Time
 	Updated  time.Time
 	LastUsed time.Time // zero: never
+
+	Uses, Failures int64     // answers with it that were accepted, and refused, since these are counted
+	LastFailed     time.Time // zero: never
+
+	// ExternalID is the id that the system it came from gave it, unique in the tenant;
+	// empty for none.
+	ExternalID string
+
+	// Asked is what it was asked for with.
+	Asked Asked
 
 	// Extensions is what was answered to extension inputs. Only what a registration
 	// returns has it; of a stored credential see [Evidence.Extensions]. May be nil.

@@ -38,6 +38,7 @@ var (
 	ErrChallengeExists = fault.New(fault.Conflict, "ceremony.challenge_exists", "There is, or was, a ceremony with this challenge at the relying party. A challenge is used once.")
 	ErrImport          = fault.New(fault.Unsupported, "import.unsupported", "This case cannot be imported.")
 
+	ErrSubject         = fault.New(fault.Denied, "subject.other", "The user who is at work may only do this for themselves.")
 	ErrOwnRegistration = fault.New(fault.Denied, "registration.self", "Nobody may register a credential for themselves on behalf of themselves.")
 	ErrPolicyRefused   = fault.New(fault.Rejected, "policy.refused", "A policy does not accept this authenticator.")
 	ErrConditional     = fault.New(fault.Invalid, "registration.conditional", "This relying party does not allow credentials to be made without asking the user.")
@@ -51,6 +52,12 @@ var (
 	ErrCredentialSuspended = fault.New(fault.Rejected, "credential.suspended", "This credential is suspended.")
 	ErrCredentialName      = fault.New(fault.Invalid, "credential.name", "A credential's name has at most 64 characters, none of them a control character.")
 	ErrCredentialState     = fault.New(fault.Invalid, "credential.state", "A credential is active or suspended; a reason has at most 255 characters.")
+	ErrCredentialArchived  = fault.New(fault.Conflict, "credential.archived", "This credential is archived. It can only be deleted.")
+	ErrCredentialResume    = fault.New(fault.Denied, "credential.resume", "What somebody else suspended, its owner may not resume.")
+	ErrCredentialCount     = fault.New(fault.Invalid, "credential.sign_count", "A counter only grows.")
+	ErrExternalID          = fault.New(fault.Invalid, "credential.external_id", "An external id has at most 255 characters, none of them a control character.")
+	ErrAdopt               = fault.New(fault.Invalid, "credential.adopt", "The record is none that a registration would have stored.")
+	ErrAdoptUnproven       = fault.New(fault.Rejected, "credential.unproven", "This relying party takes only authenticators that have attested what they are, and of this one nothing was recorded.")
 	ErrCredentialVersion   = fault.New(fault.Conflict, "credential.version", "The credential was changed in the meantime.")
 
 	ErrInvitationUnknown   = fault.New(fault.NotFound, "invitation.unknown", "This invitation is not known.")

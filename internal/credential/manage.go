@@ -3,6 +3,10 @@ package credential
 import (
 	"bytes"
 	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/tenant"
@@ -13,6 +17,8 @@ import (
 // is unknown then.
 type Ref struct {
 	ID ID
+
+	ExternalID string // where ID is empty, the id that another system gave it
 
 	RelyingParty string
 	CredentialID []byte
@@ -48,7 +54,7 @@ func (s *Service) Evidence(ctx context.Context, by tenant.Authority, ref Ref) (*
 
 // check returns nil if the reference can be looked up.
 func (r Ref) check() error {
-	if !validText(string(r.ID), maxNameChars) || !validText(r.RelyingParty, maxNameChars) {
+	if !validText(r.ExternalID, maxNameChars) || !validText(string(r.ID), maxNameChars) || !validText(r.RelyingParty, maxNameChars) {
 		return ErrCredentialUnknown
 	}
 	return nil
@@ -62,19 +68,26 @@ func (s *Service) find(ctx context.Context, by tenant.Authority, scope tenant.Sc
 	if by.Session != "" {
 		return s.findOwn(ctx, by, scope, ref)
 	}
-	if err := requireSomewhere(by, scope); err != nil {
-		return nil, err
+	if by.Subject == "" {
+		if err := requireSomewhere(by, scope); err != nil {
+			return nil, err
+		}
 	}
 	c, err := s.store.Credential(ctx, by.Tenant, ref)
 	if err != nil {
 		return nil, err
 	}
-	if err := by.Require(scope, c.RelyingParty); err != nil {
+	err = by.RequireOrSelf(scope, c.RelyingParty)
+	if err == nil {
+		err = refuseOther(by, c.User)
+	}
+	if err != nil {
 		return nil, hide(err, ErrCredentialUnknown)
 	}
 	if ref.RelyingParty != "" && ref.RelyingParty != c.RelyingParty {
 		return nil, ErrCredentialUnknown
 	}
+	c.lapse(s.clock())
 	if err := s.ownedBy(ctx, c, ref.Owner); err != nil {
 		return nil, err
 	}
@@ -156,12 +169,46 @@ func (s *Service) ownedBy(ctx context.Context, c *Credential, owner UserRef) err
 // user's id where another reference was given.
 type CredentialQuery struct {
 	Tenant       string
-	RelyingParty string  // empty: at all
-	User         UserRef // zero: of all
-	State        State   // empty: both
-	After        string  // a page's Next; empty begins
-	Limit        int     // 1 to 1000; zero means 100
+	RelyingParty string    // empty: at all
+	User         UserRef   // zero: of all
+	State        State     // empty: both
+	Standing     *Standing // nil: any
+	Name         Match
+	ExternalOrID Match  // the id of another system, or where there is none ours
+	Hash         []byte // SHA-256 of the credential id; nil: any
+
+	Sort       CredentialSort // zero: in the order they were made
+	Descending bool
+	Offset     int    // how many to pass over; takes the place of After unless it is zero
+	After      string // a page's Next; empty begins
+	Limit      int    // 1 to 1000; zero means 100
 }
+
+// Match selects texts; its zero value all of them.
+type Match struct {
+	Equals string
+	Prefix string
+	Fold   bool // compare Equals without regard to the case of ASCII letters
+}
+
+// CredentialSort is what credentials are sorted by; among equals, those made earlier come
+// first.
+type CredentialSort string
+
+// The orders.
+const (
+	SortMade         CredentialSort = ""
+	SortExternalOrID CredentialSort = "external_or_id"
+	SortName         CredentialSort = "name"
+	SortModel        CredentialSort = "model"
+	SortRelyingParty CredentialSort = "relying_party"
+	SortVersion      CredentialSort = "version"
+	SortUpdated      CredentialSort = "updated"
+)
+
+// byPlace begins cursors of lists that are not in the order in which credentials were
+// made: what follows is how many were shown. It is in no id of ours.
+const byPlace = "@"
 
 // CredentialPage is credentials in the order they were made. Next is the cursor of
 // the page after it, empty on the last.
@@ -171,8 +218,8 @@ type CredentialPage struct {
 }
 
 // Credentials returns a page of credentials. It needs fido.read for the relying
-// party, or without one for the whole tenant. A browser session that has signed in
-// gets its user's own, whatever it asks for. Errors: user.unknown; query.cursor,
+// party, or without one for the whole tenant; who is at work sees their own. A browser
+// session that has signed in gets its user's own, whatever it asks for. Errors: user.unknown; query.cursor,
 // query.limit.
 func (s *Service) Credentials(ctx context.Context, by tenant.Authority, q CredentialQuery) (*CredentialPage, error) {
 	if by.Session != "" {
@@ -181,89 +228,213 @@ func (s *Service) Credentials(ctx context.Context, by tenant.Authority, q Creden
 			return nil, err
 		}
 		q.RelyingParty, q.User = session.RelyingParty, ByID(session.User)
-	} else if err := by.Require(tenant.ScopeRead, q.RelyingParty); err != nil {
-		return nil, err
-	}
-	if !validText(q.RelyingParty, maxNameChars) {
-		return nil, tenant.ErrRelyingPartyUnknown
-	}
-	if !q.User.IsZero() && q.User.ID == "" {
-		u, err := s.user(ctx, by.Tenant, q.User)
-		if err != nil {
-			return nil, err
-		}
-		q.User = ByID(u.ID)
-	}
-	last, err := after(q.After)
-	if err != nil {
+	} else if err := s.selects(ctx, by, &q); err != nil {
 		return nil, err
 	}
 	limit, err := pageLimit(q.Limit)
 	if err != nil {
 		return nil, err
 	}
-	q.Tenant, q.After, q.Limit = by.Tenant, last, limit+1 // one more tells whether there is a next page
+	if err := q.begin(); err != nil {
+		return nil, err
+	}
+	q.Tenant, q.Limit = by.Tenant, limit+1 // one more tells whether there is a next page
 	list, err := s.store.Credentials(ctx, q)
 	if err != nil {
 		return nil, err
 	}
+	lapse(list, s.clock())
 	page := &CredentialPage{Credentials: list}
 	if len(list) > limit {
 		page.Credentials = list[:limit]
-		page.Next = cursor(string(list[limit-1].ID))
+		page.Next = q.next(list[limit-1].ID, limit)
 	}
 	return page, nil
+}
+
+// CountCredentials returns how many credentials q selects, whatever its page. It needs
+// what [Service.Credentials] needs of a client or operator.
+func (s *Service) CountCredentials(ctx context.Context, by tenant.Authority, q CredentialQuery) (int, error) {
+	if by.Session != "" {
+		return 0, ErrSessionPurpose
+	}
+	if err := s.selects(ctx, by, &q); err != nil {
+		return 0, err
+	}
+	q.Tenant = by.Tenant
+	return s.store.CountCredentials(ctx, q)
+}
+
+// selects checks the right to see what q selects, and fills in its user's id. Who is at
+// work sees their own alone.
+func (s *Service) selects(ctx context.Context, by tenant.Authority, q *CredentialQuery) error {
+	if err := by.RequireOrSelf(tenant.ScopeRead, q.RelyingParty); err != nil {
+		return err
+	}
+	if !validText(q.RelyingParty, maxNameChars) {
+		return tenant.ErrRelyingPartyUnknown
+	}
+	if !q.User.IsZero() && q.User.ID == "" {
+		u, err := s.user(ctx, by.Tenant, q.User)
+		if by.Subject != "" && errors.Is(err, ErrUserUnknown) {
+			return ErrSubject
+		}
+		if err != nil {
+			return err
+		}
+		q.User = ByID(u.ID)
+	}
+	return refuseOther(by, q.User.ID)
+}
+
+// begin makes of a cursor where the page begins.
+func (q *CredentialQuery) begin() error {
+	for _, text := range []string{q.Name.Equals, q.Name.Prefix, q.ExternalOrID.Equals, q.ExternalOrID.Prefix} {
+		if !validText(text, maxNameChars) {
+			return ErrCredentialName
+		}
+	}
+	if q.Offset < 0 {
+		return ErrCursor
+	}
+	last, err := after(q.After)
+	if err != nil {
+		return err
+	}
+	place, isPlace := strings.CutPrefix(last, byPlace)
+	switch {
+	case q.Offset > 0 || last == "":
+		q.After = ""
+	case isPlace:
+		q.After = ""
+		if q.Offset, err = strconv.Atoi(place); err != nil || q.Offset < 0 {
+			return ErrCursor
+		}
+	case q.Sort != SortMade || q.Descending:
+		return ErrCursor // of a list in another order
+	default:
+		q.After = last
+	}
+	return nil
+}
+
+// next is the cursor of the page after one with n entries, of which the last is given.
+func (q *CredentialQuery) next(last ID, n int) string {
+	if q.Sort == SortMade && !q.Descending && q.Offset == 0 {
+		return cursor(string(last))
+	}
+	return cursor(byPlace + strconv.Itoa(q.Offset+n))
 }
 
 // CredentialUpdate says what of a credential to change. A nil member leaves things as
 // they are.
 type CredentialUpdate struct {
-	Name    *string
-	State   *State
-	Reason  string // why it is suspended; it stays in the audit trail, so it names nobody
-	Version int64  // the version the caller has seen; zero: whatever it is
+	Name   *string
+	State  *State
+	Reason string // why it is suspended; it stays in the audit trail, so it names nobody
+
+	// Standing goes with State, which may be left out where the standing says it. A State
+	// alone makes it plain. Until is when a suspension ends by itself; zero: never.
+	Standing *Standing
+	Until    time.Time
+
+	SignCount *uint32 // what its counter has reached elsewhere; it only grows
+
+	Version int64 // the version the caller has seen; zero: whatever it is
+}
+
+// complete fills in the state of a standing, and checks that all goes together.
+func (in *CredentialUpdate) complete(now time.Time) error {
+	if in.Standing != nil {
+		state, ok := in.Standing.state()
+		switch {
+		case !ok || state == "" && in.State == nil:
+			return ErrCredentialState.At("standing")
+		case in.State == nil:
+			in.State = &state
+		case state != "" && *in.State != state:
+			return ErrCredentialState.At("standing")
+		}
+	}
+	suspends := in.State != nil && *in.State == Suspended
+	switch {
+	case in.Name != nil && !validText(*in.Name, maxCredentialNameChars):
+		return ErrCredentialName.At("name")
+	case in.State != nil && *in.State != Active && *in.State != Suspended:
+		return ErrCredentialState.At("state")
+	case !validText(in.Reason, maxReasonChars):
+		return ErrCredentialState.At("reason")
+	case !in.Until.IsZero() && (!suspends || !now.Before(in.Until)),
+		in.Standing != nil && *in.Standing == TemporarilyLocked && in.Until.IsZero():
+		return ErrCredentialState.At("until").Saying("A suspension ends later than now, and a temporary lock at some time.")
+	}
+	return nil
 }
 
 // Update renames, suspends or resumes a credential, or several of these at once. It
-// needs fido.manage for its relying party. Errors: credential.unknown,
-// credential.version, credential.name, credential.state, operator.above.
+// needs fido.manage for its relying party; who is at work may do so with their own, but
+// not resume one. Errors: credential.unknown, credential.version, credential.archived,
+// credential.name, credential.state, credential.sign_count, credential.resume,
+// operator.above.
 func (s *Service) Update(ctx context.Context, by tenant.Authority, ref Ref, in CredentialUpdate) (*Credential, error) {
-	switch {
-	case in.Name != nil && !validText(*in.Name, maxCredentialNameChars):
-		return nil, ErrCredentialName.At("name")
-	case in.State != nil && *in.State != Active && *in.State != Suspended:
-		return nil, ErrCredentialState.At("state")
-	case !validText(in.Reason, maxReasonChars):
-		return nil, ErrCredentialState.At("reason")
+	now := s.clock()
+	if err := in.complete(now); err != nil {
+		return nil, err
 	}
 	c, err := s.manageable(ctx, by, ref)
 	if err != nil {
 		return nil, err
 	}
+	switch {
+	case by.Subject != "" && in.State != nil && *in.State == Active && c.State != Active:
+		return nil, ErrCredentialResume
+	case in.SignCount != nil && *in.SignCount < c.SignCount:
+		return nil, ErrCredentialCount.At("signCount")
+	}
 	change := CredentialChange{
-		Tenant: by.Tenant, ID: c.ID, Name: in.Name, State: in.State, Reason: in.Reason, Version: in.Version, At: s.clock(),
+		Tenant: by.Tenant, ID: c.ID, Name: in.Name, State: in.State, Reason: in.Reason, Until: in.Until,
+		SignCount: in.SignCount, Version: in.Version, At: now,
+	}
+	if in.Standing != nil {
+		change.Standing = *in.Standing
 	}
 	if in.State != nil && *in.State == Active {
 		change.Reason = ""
 	}
-	var events []audit.Event
-	if in.Name != nil {
-		events = append(events, credentialEvent(by, change.At, "credential.renamed", c))
-	}
-	if in.State != nil {
-		e := credentialEvent(by, change.At, "credential.resumed", c)
-		if *in.State == Suspended {
-			e.Action = "credential.suspended"
-		}
-		if in.Reason != "" {
-			e.Detail = map[string]string{"reason": in.Reason}
-		}
-		events = append(events, e)
-	}
+	events := updateEvents(by, now, c, &in)
 	if len(events) == 0 {
 		return c, nil
 	}
 	return s.store.ChangeCredential(ctx, change, events)
+}
+
+// updateEvents are the events of an update of c.
+func updateEvents(by tenant.Authority, now time.Time, c *Credential, in *CredentialUpdate) []audit.Event {
+	var events []audit.Event
+	if in.Name != nil {
+		events = append(events, credentialEvent(by, now, "credential.renamed", c))
+	}
+	if in.SignCount != nil {
+		events = append(events, credentialEvent(by, now, "credential.counted", c))
+	}
+	if in.State == nil {
+		return events
+	}
+	e := credentialEvent(by, now, "credential.resumed", c)
+	if *in.State == Suspended {
+		e.Action = "credential.suspended"
+	}
+	e.Detail = map[string]string{}
+	if in.Reason != "" {
+		e.Detail["reason"] = in.Reason
+	}
+	if in.Standing != nil && *in.Standing != Plain {
+		e.Detail["standing"] = string(*in.Standing)
+	}
+	if len(e.Detail) == 0 {
+		e.Detail = nil
+	}
+	return append(events, e)
 }
 
 // Rename gives a credential another name. It is [Service.Update] for one thing.

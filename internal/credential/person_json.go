@@ -103,11 +103,17 @@ type credentialDocument struct {
 	Name           string            `json:"name,omitempty"`
 	UserAgent      string            `json:"userAgent,omitempty"`
 	State          State             `json:"state"`
+	Standing       Standing          `json:"standing,omitempty"`
+	Until          time.Time         `json:"until,omitzero"`
+	ExternalID     string            `json:"externalId,omitempty"`
 	Reason         string            `json:"reason,omitempty"`
 	Version        int64             `json:"version"`
 	Created        time.Time         `json:"created"`
 	Updated        time.Time         `json:"updated"`
 	LastUsed       time.Time         `json:"lastUsed,omitzero"`
+	Uses           int64             `json:"uses,omitempty"`
+	Failures       int64             `json:"failures,omitempty"`
+	LastFailed     time.Time         `json:"lastFailed,omitzero"`
 	ProvisionedBy  string            `json:"provisionedBy"`
 	Via            string            `json:"via,omitempty"`
 	Ref            string            `json:"ref,omitempty"`
@@ -119,7 +125,8 @@ func credentialToDocument(c *Credential) credentialDocument {
 		ID: c.ID, RelyingParty: c.RelyingParty, CredentialID: c.CredentialID, PublicKey: c.PublicKey, Algorithm: c.Algorithm,
 		AAGUID: c.AAGUID, SignCount: c.SignCount, Transports: c.Transports, Attachment: c.Attachment,
 		BackupEligible: c.BackupEligible, BackupState: c.BackupState, UVInitialized: c.UVInitialized, Discoverable: c.Discoverable,
-		Name: c.Name, UserAgent: c.UserAgent, State: c.State, Reason: c.Reason, Version: c.Version,
+		Name: c.Name, UserAgent: c.UserAgent, State: c.State, Standing: c.Standing, Until: c.Until, ExternalID: c.ExternalID,
+		Uses: c.Uses, Failures: c.Failures, LastFailed: c.LastFailed, Reason: c.Reason, Version: c.Version,
 		Created: c.Created, Updated: c.Updated, LastUsed: c.LastUsed, ProvisionedBy: c.ProvisionedBy, Via: c.Via, Ref: c.Ref,
 	}
 }

@@ -369,7 +369,7 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 	if !shorten(&t.timeout, n.Timeout) && insisted {
 		return terms{}, ErrPolicyWider.At("timeout")
 	}
-	if !shorten(&t.life, n.Life) {
+	if !shorten(&t.life, n.Life) && insisted {
 		return terms{}, ErrPolicyWider.At("life")
 	}
 	t.timeout = min(t.timeout, t.life)

@@ -82,14 +82,24 @@ type BegunRegistration struct {
 // the answer will finish.
 //
 // A client or operator needs fido.provision for the relying party, and may not be
-// the user; a browser session must be one that was opened to enrol. Errors:
-// user.required, user.unknown, user.locked; registration.self, operator.above;
-// policy.wider, registration.conditional; tenant's policy.unknown and policy.conflict for
-// the policies named; user.exists, user.name, user.display_name and user.handle for a new
-// user; credential.limit; ceremony.limit, ceremony.request_exists; session.unknown,
+// the user, unless a token proves the user to be at work themselves; a browser session
+// must be one that was opened to enrol. Who lacks a right is written down. Errors:
+// subject.other; user.required, user.unknown, user.locked; registration.self,
+// operator.above; policy.wider, registration.conditional; tenant's policy.unknown and
+// policy.conflict for the policies named; user.exists, user.name, user.display_name and
+// user.handle for a new user; credential.limit; ceremony.limit, ceremony.request_exists;
+// session.unknown,
 // session.purpose, session.registered, and invitation.additional_needed where the user
 // got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
+	begun, err := s.beginRegistration(ctx, by, in)
+	if err != nil {
+		return nil, s.denied(ctx, by, Registration, in.RelyingParty, err)
+	}
+	return begun, nil
+}
+
+func (s *Service) beginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
 	session, err := s.mayRegister(ctx, by, &in)
 	if err != nil {
 		return nil, err
@@ -158,7 +168,7 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 // fills in what the session is bound to.
 func (s *Service) mayRegister(ctx context.Context, by tenant.Authority, in *BeginRegistration) (*Session, error) {
 	if by.Session == "" {
-		return nil, by.Require(tenant.ScopeProvision, in.RelyingParty)
+		return nil, by.RequireOrSelf(tenant.ScopeProvision, in.RelyingParty)
 	}
 	session, err := s.liveSession(ctx, by)
 	if err != nil {
@@ -187,7 +197,7 @@ func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 	if err := errors.Join(refuseOwn(by, &a.User), refuseAbove(by, &a.User)); err != nil {
 		return err
 	}
-	if most := p.source.MaxCredentialsPerUser; most > 0 && len(a.Credentials) >= most {
+	if most := p.source.MaxCredentialsPerUser; most > 0 && len(unarchived(a.Credentials)) >= most {
 		return ErrCredentialLimit
 	}
 	return nil
@@ -229,9 +239,14 @@ func creationOptions(p *policySet, t terms, a *Account, in BeginRegistration, ch
 		Extensions:         in.Extensions,
 	}
 	if !in.AllowRepeat {
-		o.ExcludeCredentials = descriptors(a.Credentials)
+		o.ExcludeCredentials = descriptors(unarchived(a.Credentials))
 	}
 	return webauthn.NewCreationOptions(o)
+}
+
+// unarchived returns the credentials that are not archived.
+func unarchived(credentials []Credential) []Credential {
+	return slices.DeleteFunc(slices.Clone(credentials), func(c Credential) bool { return c.Standing == Archived })
 }
 
 func descriptors(credentials []Credential) []webauthn.CredentialDescriptor {

@@ -67,6 +67,14 @@ type JudgedRegistration struct {
 // which change nothing; webauthn.* and policy.refused for an answer that was refused, which closes the
 // ceremony as failed.
 func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
+	j, err := s.judgeFinish(ctx, by, in)
+	if err != nil {
+		return nil, s.denied(ctx, by, Registration, in.RelyingParty, err)
+	}
+	return j, nil
+}
+
+func (s *Service) judgeFinish(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
 	switch {
 	case in.Response == nil:
 		return nil, ErrResponse
@@ -93,7 +101,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, s.unlessUnknown(ctx, by, in.User, err)
 	}
-	if err := errors.Join(refuseOwn(by, pending.User), refuseAbove(by, pending.User)); err != nil {
+	if err := errors.Join(refuseOther(by, pending.User.ID), refuseOwn(by, pending.User), refuseAbove(by, pending.User)); err != nil {
 		return nil, err
 	}
 
@@ -114,6 +122,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	c := newCredential(by, cer, made.Registration, now)
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, nameOf(&in, cer, made), clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
+	c.Asked = askedFor(options)
 	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
 	c.WouldRefuse, c.UserHandle = made.decision.WouldRefuse(), pending.User.Handle
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{

@@ -1,6 +1,8 @@
 package credential
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	"bestow.dev/internal/audit"
@@ -34,6 +36,9 @@ func requireUserRead(by tenant.Authority) error {
 // for the user of the same name. The client's word about its operator is not believed,
 // but it is enough to refuse.
 func refuseOwn(by tenant.Authority, u *User) error {
+	if by.Subject == string(u.ID) {
+		return nil // at work themselves, by the word of the tenant's identity system
+	}
 	switch by.Actor.Kind {
 	case audit.User:
 		if by.Session == "" {
@@ -49,6 +54,46 @@ func refuseOwn(by tenant.Authority, u *User) error {
 		return ErrOwnRegistration
 	}
 	return nil
+}
+
+// refuseOther returns subject.other if by proves to be a user other than the one with
+// the id, who may be nobody.
+func refuseOther(by tenant.Authority, id UserID) error {
+	if by.Subject != "" && by.Subject != string(id) {
+		return ErrSubject
+	}
+	return nil
+}
+
+// subjectAccount is account for a caller who may be a user at work: that a name is
+// nobody's, or another's, is the same answer to them.
+func (s *Service) subjectAccount(ctx context.Context, by tenant.Authority, rp string, who UserRef) (*Account, error) {
+	account, err := s.account(ctx, by.Tenant, rp, who)
+	if by.Subject != "" && errors.Is(err, ErrUserUnknown) {
+		return nil, ErrSubject
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseOther(by, account.User.ID); err != nil {
+		return nil, err
+	}
+	return account, nil
+}
+
+// denied writes down that a right was missing, and returns err. Other errors it leaves
+// to be written down where they belong.
+func (s *Service) denied(ctx context.Context, by tenant.Authority, kind CeremonyKind, rp string, err error) error {
+	f := fault.From(err)
+	if f == nil || f.Kind != fault.Denied || by.Tenant == "" || by.Session != "" {
+		return err
+	}
+	e := by.Event(s.clock(), string(kind)+".denied")
+	e.RelyingParty, e.User, e.Outcome = clip(rp, maxNameChars), by.Subject, f.Code
+	if lost := s.store.Record(context.WithoutCancel(ctx), e); lost != nil {
+		return errors.Join(lost, err)
+	}
+	return err
 }
 
 // named reports whether text, which somebody is called by elsewhere, is u's name or id.

@@ -13,8 +13,9 @@ import (
 // (§5.1.10). Each member is the argument of the method of its name. They are for the
 // client of that user, once the user has signed in there.
 type Signals struct {
-	// AllAcceptedCredentials has every credential of the user, suspended ones too: a
-	// client may delete what is not in it for good, and a suspended one may be resumed.
+	// AllAcceptedCredentials has every credential of the user that is not archived,
+	// suspended ones too: a client may delete what is not in it for good, and a suspended
+	// one may be resumed.
 	AllAcceptedCredentials webauthn.AllAcceptedCredentials `json:"allAcceptedCredentials"`
 	CurrentUserDetails     webauthn.CurrentUserDetails     `json:"currentUserDetails"`
 
@@ -77,9 +78,10 @@ func (s *Service) signalsAfter(ctx context.Context, done *SignIn) *Signals {
 
 // signalsOf makes the signals of an account, whose credentials are all there are.
 func signalsOf(a *Account, rp string) *Signals {
-	ids := make([]webauthn.Bytes, len(a.Credentials))
-	for i := range a.Credentials {
-		ids[i] = a.Credentials[i].CredentialID
+	credentials := unarchived(a.Credentials)
+	ids := make([]webauthn.Bytes, len(credentials))
+	for i := range credentials {
+		ids[i] = credentials[i].CredentialID
 	}
 	u := &a.User
 	return &Signals{

@@ -157,8 +157,8 @@ type CeremonyStore interface {
 	// counter never goes backwards.
 	CompleteAuthentication(ctx context.Context, done Authenticated, e audit.Event) error
 
-	// FailCeremony closes an open ceremony as failed with outcome as its reason. It
-	// returns ceremony.unknown, ceremony.used or ceremony.expired, and changes nothing
+	// FailCeremony closes an open ceremony as failed with outcome as its reason, and counts
+	// that for the credential that was used, or locks it. It returns ceremony.unknown, ceremony.used or ceremony.expired, and changes nothing
 	// then.
 	FailCeremony(ctx context.Context, f Failed, e audit.Event) error
 }
@@ -242,6 +242,9 @@ type Failed struct {
 	Ceremony CeremonyID
 	Outcome  string // code
 	At       time.Time
+
+	Used ID   // the credential it was answered with; empty for none, or one that is gone
+	Lock bool // suspend Used as [FailureLocked], and end the sessions signed in with it
 }
 
 // CredentialStore keeps credentials.
@@ -264,9 +267,18 @@ type CredentialStore interface {
 	// not there.
 	Basis(ctx context.Context, tenant string, refs []BasisRef) ([]BasisPart, error)
 
+	// CountCredentials returns how many credentials q selects, on all pages together.
+	CountCredentials(ctx context.Context, q CredentialQuery) (int, error)
+
+	// AdoptCredential stores a credential that no ceremony here has made. It returns
+	// user.unknown or user.locked; credential.exists if the relying party knows the
+	// credential id, or the tenant the external id; credential.limit if the user has most
+	// credentials at the relying party, unless that is zero.
+	AdoptCredential(ctx context.Context, c *Credential, evidence *Evidence, most int, e audit.Event) error
+
 	// ChangeCredential sets what change names, counts its version up and returns it as
-	// it is then: credential.unknown, or credential.version where change expects
-	// another version. Suspending it ends the sessions that were signed in with it,
+	// it is then: credential.unknown, credential.archived, or credential.version where
+	// change expects another version. Suspending it ends the sessions that were signed in with it,
 	// those of the console too.
 	ChangeCredential(ctx context.Context, change CredentialChange, events []audit.Event) (*Credential, error)
 
@@ -279,13 +291,16 @@ type CredentialStore interface {
 // CredentialChange says what of a credential to set. A nil member leaves things as
 // they are.
 type CredentialChange struct {
-	Tenant  string
-	ID      ID
-	Name    *string
-	State   *State
-	Reason  string // with State
-	Version int64  // the version expected; zero: any
-	At      time.Time
+	Tenant    string
+	ID        ID
+	Name      *string
+	State     *State
+	Reason    string // with State, as are these two
+	Standing  Standing
+	Until     time.Time
+	SignCount *uint32 // to be raised to
+	Version   int64   // the version expected; zero: any
+	At        time.Time
 }
 
 // EnrolmentStore keeps invitations and browser sessions.

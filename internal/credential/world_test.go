@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -207,12 +208,32 @@ func (w *world) lastEvent() audit.Event {
 	return events[len(events)-1]
 }
 
-// quiet fails if f leaves an event.
+// quiet fails if f leaves an event, other than that a right was missing.
 func (w *world) quiet(f func()) {
 	w.t.Helper()
 	before := len(w.events())
 	f()
-	if events := w.events(); len(events) != before {
-		w.t.Errorf("it left the event %s", events[len(events)-1].Action)
+	for _, e := range w.events()[before:] {
+		if !denial(e) {
+			w.t.Errorf("it left the event %s", e.Action)
+		}
+	}
+}
+
+// denial reports whether e says that a right was missing.
+func denial(e audit.Event) bool {
+	return strings.HasSuffix(e.Action, ".denied") && e.Outcome != audit.OK
+}
+
+// wantTrail fails unless the new events are what a refusal for err leaves: one that says
+// so where a right was missing, and none otherwise.
+func wantTrail(t *testing.T, err error, events []audit.Event) {
+	t.Helper()
+	want := 0
+	if fault.KindOf(err) == fault.Denied {
+		want = 1
+	}
+	if len(events) != want || want == 1 && (!denial(events[0]) || events[0].Outcome != fault.From(err).Code) {
+		t.Errorf("%v left the events %+v", err, events)
 	}
 }

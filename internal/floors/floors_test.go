@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"ctap":                {"cose", "internal/strictjson", "internal/strictcbor"},
 	"ctap/softkey":        {"ctap"}, // own encoders on purpose: verifier and forger must not share a bug
 	"internal/plugout":    {"cose", "internal/strictjson", "internal/strictcbor"},
+	"internal/sectoken":   {"internal/plugout", "internal/strictjson"}, // tokens of identity systems; of plugout the sets of keys
 	"internal/verify":     {"cose", "webauthn", "internal/strictjson"}, // recorded cases, judged by the server's own functions
 	"internal/bpmn":       {},                                          // processes as pure functions
 
@@ -76,8 +77,10 @@ var rooms = map[string][]string{
 	"internal/front/...": {
 		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/policy", "internal/fault", "internal/audit",
 		"internal/tenant", "internal/credential", "internal/relay", "internal/bpmn", "internal/process", "internal/provision",
-		"internal/webhook", "internal/web", "internal/page",
+		"internal/webhook", "internal/web", "internal/page", "internal/sectoken",
 	},
+	// The page on which the nevisFIDO front can be tried, which calls it as others do.
+	"internal/front/nevis/demo": {"internal/page", "internal/web"},
 	// The pages for the people whom the tasks of processes are for.
 	"internal/front/task": {
 		"webauthn", "internal/plugout", "internal/bpmn", "internal/fault", "internal/audit", "internal/tenant", "internal/credential",
@@ -187,7 +190,7 @@ func TestProtocolsArePure(t *testing.T) {
 	forbidden := []string{"net/http", "database/sql", "log", "log/slog", "os"}
 	for name := range rooms {
 		switch name {
-		case "cose", "webauthn", "metadata", "ctap", "ctap/softkey", "internal/plugout", "internal/verify", "internal/policy", "internal/bpmn", "internal/seal", "internal/strictjson", "internal/strictcbor":
+		case "cose", "webauthn", "metadata", "ctap", "ctap/softkey", "internal/plugout", "internal/verify", "internal/policy", "internal/bpmn", "internal/seal", "internal/strictjson", "internal/strictcbor", "internal/sectoken":
 		default:
 			continue
 		}

@@ -320,8 +320,9 @@ func (db *DB) CompleteAuthentication(ctx context.Context, done credential.Authen
 func useCredential(ctx context.Context, q tx, done credential.Authenticated) error {
 	const text = `UPDATE credential SET
 			sign_count = CASE WHEN sign_count < $3 THEN $3 ELSE sign_count END,
-			backup_state = $4, uv_initialized = uv_initialized OR $5, last_used_ms = $6
-		WHERE tenant = $1 AND id = $2 AND state = 'active'
+			backup_state = $4, uv_initialized = uv_initialized OR $5, last_used_ms = $6, uses = uses + 1,
+			state = 'active', standing = '', reason = '', until_ms = 0
+		WHERE tenant = $1 AND id = $2 AND (state = 'active' OR (until_ms > 0 AND until_ms <= $6))
 			AND ($7 OR sign_count < $3 OR ($3 = 0 AND sign_count = 0))
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = credential.user_id AND u.locked_ms = 0)`
 	n, err := q.Exec(ctx, text, done.Tenant, done.Credential, int64(done.SignCount),
@@ -351,6 +352,42 @@ func (db *DB) FailCeremony(ctx context.Context, f credential.Failed, e audit.Eve
 	return db.write(ctx, func(ctx context.Context, q tx) error {
 		end := ceremonyEnd{tenant: f.Tenant, id: f.Ceremony, at: f.At, state: credential.CeremonyFailed, outcome: f.Outcome}
 		if err := endCeremony(ctx, q, end); err != nil {
+			return err
+		}
+		if err := countFailure(ctx, q, f); err != nil {
+			return err
+		}
+		return appendAudit(ctx, q, e)
+	})
+}
+
+// countFailure notes a refused use of a credential, and locks it where f says so.
+func countFailure(ctx context.Context, q tx, f credential.Failed) error {
+	if f.Used == "" {
+		return nil
+	}
+	if _, err := q.Exec(ctx, `UPDATE credential SET failures = failures + 1, last_failed_ms = $3 WHERE tenant = $1 AND id = $2`,
+		f.Tenant, f.Used, ms(f.At)); err != nil || !f.Lock {
+		return err
+	}
+	const lock = `UPDATE credential SET state = 'suspended', standing = $3, reason = $4, until_ms = 0, version = version + 1, updated_ms = $5
+		WHERE tenant = $1 AND id = $2 AND standing <> 'archived'`
+	if _, err := q.Exec(ctx, lock, f.Tenant, f.Used, credential.FailureLocked, f.Outcome, ms(f.At)); err != nil {
+		return err
+	}
+	return endSessionsWith(ctx, q, f.Tenant, f.Used, ms(f.At))
+}
+
+// AdoptCredential implements [credential.CredentialStore].
+func (db *DB) AdoptCredential(ctx context.Context, c *credential.Credential, evidence *credential.Evidence, most int, e audit.Event) error {
+	return db.write(ctx, func(ctx context.Context, q tx) error {
+		if err := holdUser(ctx, q, c.Tenant, c.User); err != nil {
+			return err
+		}
+		if err := insertCredential(ctx, q, c, most); err != nil {
+			return err
+		}
+		if err := insertEvidence(ctx, q, c, evidence); err != nil {
 			return err
 		}
 		return appendAudit(ctx, q, e)

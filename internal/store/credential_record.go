@@ -14,7 +14,8 @@ import (
 const credentialColumns = `c.tenant, c.id, c.relying_party, c.user_id, c.credential_id, c.public_key, c.algorithm, c.aaguid,
 	c.sign_count, c.transports, c.attachment, c.backup_eligible, c.backup_state, c.uv_initialized, c.discoverable,
 	c.format, c.attestation_type, c.trusted, c.warnings, c.name, c.user_agent, c.state, c.reason, c.version,
-	c.created_ms, c.updated_ms, c.last_used_ms, c.provisioned_by, c.via, c.ref`
+	c.created_ms, c.updated_ms, c.last_used_ms, c.provisioned_by, c.via, c.ref,
+	c.standing, c.until_ms, c.external_id, c.asked, c.uses, c.failures, c.last_failed_ms`
 
 func credentialDest(c *credential.Credential) []any {
 	return []any{
@@ -22,6 +23,7 @@ func credentialDest(c *credential.Credential) []any {
 		&c.SignCount, scanJSON(&c.Transports), &c.Attachment, &c.BackupEligible, &c.BackupState, &c.UVInitialized, &c.Discoverable,
 		&c.Format, &c.AttestationType, &c.Trusted, scanJSON(&c.Warnings), &c.Name, &c.UserAgent, &c.State, &c.Reason, &c.Version,
 		scanMS(&c.Created), scanMS(&c.Updated), scanMS(&c.LastUsed), &c.ProvisionedBy, &c.Via, &c.Ref,
+		&c.Standing, scanMS(&c.Until), &c.ExternalID, scanJSON(&c.Asked), &c.Uses, &c.Failures, scanMS(&c.LastFailed),
 	}
 }
 
@@ -45,13 +47,15 @@ func insertCredential(ctx context.Context, q tx, c *credential.Credential, most 
 	const text = `INSERT INTO credential (tenant, id, relying_party, user_id, credential_id, public_key, algorithm, aaguid,
 			sign_count, transports, attachment, backup_eligible, backup_state, uv_initialized, discoverable,
 			format, attestation_type, trusted, warnings, name, user_agent, state, reason, version,
-			created_ms, updated_ms, last_used_ms, provisioned_by, via, ref)
+			created_ms, updated_ms, last_used_ms, provisioned_by, via, ref,
+			standing, until_ms, external_id, asked, uses, failures, last_failed_ms)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-			$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)
-		ON CONFLICT (tenant, relying_party, credential_id) DO NOTHING`
+			$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30,
+			$31, $32, $33, $34, $35, $36, $37)
+		ON CONFLICT DO NOTHING`
 	if most > 0 {
 		var has int
-		err := q.QueryRow(ctx, `SELECT count(*) FROM credential WHERE user_id = $1 AND relying_party = $2`, c.User, c.RelyingParty).Scan(&has)
+		err := q.QueryRow(ctx, `SELECT count(*) FROM credential WHERE user_id = $1 AND relying_party = $2 AND standing <> 'archived'`, c.User, c.RelyingParty).Scan(&has)
 		if err != nil {
 			return err
 		}
@@ -62,7 +66,8 @@ func insertCredential(ctx context.Context, q tx, c *credential.Credential, most 
 	n, err := q.Exec(ctx, text, c.Tenant, c.ID, c.RelyingParty, c.User, c.CredentialID, c.PublicKey, c.Algorithm, c.AAGUID[:],
 		int64(c.SignCount), asJSON(c.Transports), c.Attachment, c.BackupEligible, c.BackupState, c.UVInitialized, c.Discoverable,
 		c.Format, c.AttestationType, c.Trusted, asJSON(c.Warnings), c.Name, c.UserAgent, c.State, c.Reason, c.Version,
-		ms(c.Created), ms(c.Updated), ms(c.LastUsed), c.ProvisionedBy, c.Via, c.Ref)
+		ms(c.Created), ms(c.Updated), ms(c.LastUsed), c.ProvisionedBy, c.Via, c.Ref,
+		c.Standing, ms(c.Until), c.ExternalID, asJSON(c.Asked), c.Uses, c.Failures, ms(c.LastFailed))
 	if err == nil && n == 0 {
 		return credential.ErrCredentialExists
 	}
@@ -119,7 +124,11 @@ func readEvidence(ctx context.Context, q tx, tenant string, id credential.ID) (*
 // Credential implements [credential.CredentialStore].
 func (db *DB) Credential(ctx context.Context, tenant string, ref credential.Ref) (*credential.Credential, error) {
 	where, args := `c.tenant = $1 AND c.id = $2`, []any{tenant, ref.ID}
-	if ref.ID == "" {
+	switch {
+	case ref.ID != "":
+	case ref.ExternalID != "":
+		where, args = `c.tenant = $1 AND c.external_id = $2 AND c.external_id <> ''`, []any{tenant, ref.ExternalID}
+	default:
 		where = `c.tenant = $1 AND c.relying_party = $2 AND c.credential_id = $3`
 		args = []any{tenant, ref.RelyingParty, orEmpty(ref.CredentialID)}
 	}
@@ -159,35 +168,6 @@ func scanCredential(rows *sql.Rows) (credential.Credential, error) {
 	return c, err
 }
 
-// Credentials implements [credential.CredentialStore].
-func (db *DB) Credentials(ctx context.Context, query credential.CredentialQuery) ([]credential.Credential, error) {
-	text := `SELECT ` + credentialColumns + `, u.name FROM credential c JOIN users u ON u.id = c.user_id
-		WHERE c.tenant = $1 AND c.id > $2`
-	args := []any{query.Tenant, query.After, query.Limit}
-	add := func(column string, value any) {
-		args = append(args, value)
-		text += fmt.Sprintf(" AND c.%s = $%d", column, len(args))
-	}
-	if query.RelyingParty != "" {
-		add("relying_party", query.RelyingParty)
-	}
-	if query.User.ID != "" {
-		add("user_id", query.User.ID)
-	}
-	if query.State != "" {
-		add("state", query.State)
-	}
-	text += ` ORDER BY c.id LIMIT $3`
-
-	var list []credential.Credential
-	err := db.read(ctx, func(ctx context.Context, q tx) error {
-		rows, err := q.Query(ctx, text, args...)
-		list, err = collect(rows, err, scanCredential)
-		return err
-	})
-	return list, err
-}
-
 // ChangeCredential implements [credential.CredentialStore].
 func (db *DB) ChangeCredential(ctx context.Context, change credential.CredentialChange, events []audit.Event) (*credential.Credential, error) {
 	var c credential.Credential
@@ -204,8 +184,14 @@ func (db *DB) ChangeCredential(ctx context.Context, change credential.Credential
 		if change.State != nil {
 			set("state", *change.State)
 			set("reason", change.Reason)
+			set("standing", change.Standing)
+			set("until_ms", ms(change.Until))
 		}
-		text += ` WHERE tenant = $1 AND id = $2 AND ($3 = 0 OR version = $3)`
+		if change.SignCount != nil {
+			args = append(args, int64(*change.SignCount))
+			text += fmt.Sprintf(", sign_count = CASE WHEN sign_count < $%[1]d THEN $%[1]d ELSE sign_count END", len(args))
+		}
+		text += ` WHERE tenant = $1 AND id = $2 AND ($3 = 0 OR version = $3) AND standing <> 'archived'`
 		n, err := q.Exec(ctx, text, args...)
 		if err != nil {
 			return err
@@ -216,6 +202,8 @@ func (db *DB) ChangeCredential(ctx context.Context, change credential.Credential
 			return err
 		case len(list) == 0:
 			return credential.ErrCredentialUnknown
+		case n == 0 && list[0].Standing == credential.Archived:
+			return credential.ErrCredentialArchived
 		case n == 0:
 			return credential.ErrCredentialVersion
 		}

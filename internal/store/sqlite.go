@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -45,6 +46,18 @@ const readerPatience = 5000
 // migrateAttempts is how often a process that starts beside others tries to bring
 // the schema up to date.
 const migrateAttempts = 20
+
+// PostgreSQL has the function sha256; here it is ours.
+func init() {
+	sqlite.MustRegisterDeterministicScalarFunction("sha256", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		b, ok := args[0].([]byte)
+		if !ok {
+			return nil, nil
+		}
+		sum := sha256.Sum256(b)
+		return sum[:], nil
+	})
+}
 
 func openSQLite(ctx context.Context, c Config) (engine, error) {
 	path, err := filepath.Abs(c.SQLite)

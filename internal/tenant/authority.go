@@ -54,6 +54,12 @@ type Authority struct {
 	// its scopes: some doors are for the people alone.
 	SparesOperators bool
 
+	// Subject is the id of the user who is at work, as a token of the tenant's identity
+	// system proves, shown beside the client's own credentials or in their place. It lets
+	// the authority do what users may do for themselves, without a scope, and keeps it from
+	// doing anything with another user's credentials, whatever the scopes. Empty: nobody.
+	Subject string
+
 	// Session is the id of the browser session that acts as its own user, on the
 	// enrolment pages and to sign in and out. Such an authority holds no scopes; what
 	// it may do hangs on the session. That of an operator at work has none.
@@ -75,6 +81,19 @@ func (a Authority) Require(scope Scope, rp string) error {
 	}
 	if len(a.RelyingParties) > 0 && !slices.Contains(a.RelyingParties, rp) {
 		return ErrDenied.Saying("The scope %s is not granted for this relying party.", scope)
+	}
+	return nil
+}
+
+// RequireOrSelf returns nil if a holds scope for the relying party rp, or has a Subject,
+// who needs none for what is their own: that it is, is for the caller to see to. A grant
+// that is narrowed to other relying parties is not made wider by a Subject.
+func (a Authority) RequireOrSelf(scope Scope, rp string) error {
+	if a.Subject == "" || a.Tenant == "" {
+		return a.Require(scope, rp)
+	}
+	if len(a.RelyingParties) > 0 && !slices.Contains(a.RelyingParties, rp) {
+		return ErrDenied.Saying("Nothing is granted for this relying party.")
 	}
 	return nil
 }

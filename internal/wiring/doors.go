@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -10,8 +11,8 @@ import (
 	"bestow.dev/internal/front/digitalaccess"
 	"bestow.dev/internal/front/enrol"
 	"bestow.dev/internal/front/hermod"
-	"bestow.dev/internal/front/onewelcome"
 	"bestow.dev/internal/front/onespan"
+	"bestow.dev/internal/front/onewelcome"
 	"bestow.dev/internal/front/wellknown"
 	"bestow.dev/internal/page"
 	"bestow.dev/internal/tenant"
@@ -55,6 +56,11 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 	if c := s.config.Fronts.OneSpan; c != nil {
 		if err := s.mountOneSpan(mux, c); err != nil {
 			return err
+		}
+	}
+	if c := s.config.Fronts.Nevis; c != nil {
+		if err := s.mountNevis(mux, c); err != nil {
+			return badConfiguration(fmt.Errorf("fronts.nevis.%w", err))
 		}
 	}
 	if err := s.mountIdentity(mux); err != nil {

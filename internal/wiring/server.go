@@ -27,13 +27,17 @@ type Server struct {
 	URL string
 	// Metrics is the address of the metrics listener; empty if there is none.
 	Metrics string
+	// Management is the address of the nevisFIDO front's management listener; empty if
+	// there is none.
+	Management string
 	// NewAuthority reports that the local certificate authority was made by this
 	// start, so that people have to trust it anew.
 	NewAuthority bool
 
-	doors *http.Server
-	watch *http.Server // nil without metrics listener
-	ready atomic.Bool
+	doors  *http.Server
+	watch  *http.Server // nil without metrics listener
+	manage *http.Server // nil without management listener
+	ready  atomic.Bool
 
 	draining context.Context    // long polls and background work last until it ends
 	drain    context.CancelFunc // ends draining
@@ -116,8 +120,14 @@ func start(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 		BaseContext:       func(net.Listener) context.Context { return serving },
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	// The last thing that can fail. Nothing runs before it.
+	// The last that can fail. Nothing runs before it.
 	if err := s.serveMetrics(cfg, m); err != nil {
+		return nil, err
+	}
+	if err := s.serveManagement(m); err != nil {
+		if s.watch != nil {
+			err = errors.Join(err, s.watch.Close())
+		}
 		return nil, err
 	}
 	s.background(s.draining)
@@ -240,6 +250,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.cut()
 		if s.watch != nil { // it has said until now that the server is not ready
 			err = errors.Join(err, s.watch.Close())
+		}
+		if s.manage != nil {
+			err = errors.Join(err, s.manage.Close())
 		}
 		s.work.Wait()
 		s.stopped = errors.Join(err, s.App.Close())

@@ -161,7 +161,7 @@ func pages(t *testing.T) []string {
 var (
 	yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 	isConfig  = regexp.MustCompile(`(?m)^(tenants|fronts):`)
-	fileKey   = regexp.MustCompile(`\b(?:key-file|keyFile|callback-basic-auth-file|callback-password-file|password-file|attestation-keys): *([\w./-]+)`)
+	fileKey   = regexp.MustCompile(`\b(?:key-file|keys-file|keyFile|callback-basic-auth-file|callback-password-file|password-file|attestation-keys): *([\w./-]+)`)
 
 	certificateFile = regexp.MustCompile(`\bcertificate-file: *([\w./-]+)`)
 )

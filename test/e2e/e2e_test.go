@@ -88,7 +88,8 @@ type server struct {
 	more   []string // environment, as name=value
 	url    string
 
-	metricsAddress string
+	metricsAddress    string
+	managementAddress string // of the nevisFIDO front
 
 	cmd   *exec.Cmd
 	ended chan error
@@ -144,7 +145,7 @@ func (s *server) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	type started struct{ Msg, URL, Metrics string }
+	type started struct{ Msg, URL, Metrics, Management string }
 	urls := make(chan started, 1)
 	s.ended = make(chan error, 1)
 	s.log = new(bytes.Buffer)
@@ -161,7 +162,7 @@ func (s *server) start() {
 	}(s.cmd, s.ended, s.log)
 	select {
 	case said := <-urls:
-		s.url, s.metricsAddress = said.URL, said.Metrics
+		s.url, s.metricsAddress, s.managementAddress = said.URL, said.Metrics, said.Management
 	case err := <-s.ended:
 		s.t.Fatalf("the server ended at once: %v\n%s", err, s.log)
 	case <-time.After(patience):

@@ -197,6 +197,7 @@ func testCompleteAuthentication(t *testing.T, db *store.DB) {
 	check(t, db.CompleteAuthentication(ctx, done, event("acme", "authentication.succeeded")))
 	want := *made
 	want.SignCount, want.BackupState, want.UVInitialized, want.LastUsed = 1<<32-1, false, true, done.At
+	want.Uses = 1
 	got, err := db.Credential(ctx, "acme", credential.Ref{ID: "k1"})
 	check(t, err)
 	if !reflect.DeepEqual(got, &want) {
