@@ -67,8 +67,7 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
-	if err != nil {
+	if _, err := s.policy(ctx, by.Tenant, in.RelyingParty); err != nil {
 		return nil, err
 	}
 	pending, err := s.store.AuthenticationAt(ctx, CeremonyKey{
@@ -82,7 +81,8 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, err
 	}
-	if p, err = s.policyOf(ctx, &pending.Ceremony); err != nil {
+	p, err := s.policyOf(ctx, &pending.Ceremony)
+	if err != nil {
 		return nil, err
 	}
 	made, err := s.judgeAuthentication(ctx, p, pending, in)

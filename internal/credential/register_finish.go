@@ -71,8 +71,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	if err := requireUnlessSession(by, tenant.ScopeProvision, in.RelyingParty); err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
-	if err != nil {
+	if _, err := s.policy(ctx, by.Tenant, in.RelyingParty); err != nil {
 		return nil, err
 	}
 	pending, err := s.store.RegistrationAt(ctx, CeremonyKey{
@@ -91,7 +90,8 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	}
 
 	cer := &pending.Ceremony
-	if p, err = s.policyOf(ctx, cer); err != nil {
+	p, err := s.policyOf(ctx, cer)
+	if err != nil {
 		return nil, err
 	}
 	by = acting(by, cer.User)
