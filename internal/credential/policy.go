@@ -34,6 +34,7 @@ type policySet struct {
 	signInDemands policy.Demands // and at a sign-in
 	attested      bool           // a policy judges what was attested
 	atSignIn      bool           // a policy judges sign-ins
+	insists       bool           // and refuses
 
 	formatAnchors map[string][]*x509.Certificate
 	vendors       Vendors  // nil: none
@@ -186,6 +187,9 @@ func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
 	p.signInDemands = own.Demands(policy.SignIn, base)
 	p.atSignIn = slices.ContainsFunc(documents, func(d *policy.Document) bool {
 		return d.Mode != policy.ModeOff && slices.Contains(d.At, policy.SignIn)
+	})
+	p.insists = slices.ContainsFunc(documents, func(d *policy.Document) bool {
+		return d.Mode == policy.ModeEnforce && slices.Contains(d.At, policy.SignIn)
 	})
 	base.Attestation = webauthn.ConveyanceNone
 	p.attested = own.Demands(policy.Registration, base).Attestation != webauthn.ConveyanceNone
