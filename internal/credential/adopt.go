@@ -75,7 +75,7 @@ func (s *Service) adopt(ctx context.Context, by tenant.Authority, in Adopt) (*Cr
 	if err != nil {
 		return nil, err
 	}
-	if p.attested || p.trust.Attestation == webauthn.TrustRequire || len(p.trust.AllowedAAGUIDs) > 0 {
+	if p.attested || p.insists || p.trust.Attestation == webauthn.TrustRequire || len(p.trust.AllowedAAGUIDs) > 0 {
 		return nil, ErrAdoptUnproven
 	}
 	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)

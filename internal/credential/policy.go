@@ -36,6 +36,7 @@ type policySet struct {
 	signInDemands policy.Demands // and at a sign-in
 	attested      bool           // a policy judges what was attested
 	atSignIn      bool           // a policy judges sign-ins
+	insists       bool           // and refuses
 
 	formatAnchors map[string][]*x509.Certificate
 	vendors       Vendors  // nil: none
@@ -218,6 +219,9 @@ func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
 		return d.Mode != policy.ModeOff && slices.Contains(d.At, policy.SignIn)
 	})
 	p.attested = !own.TakesNone(policy.Registration)
+	p.insists = slices.ContainsFunc(documents, func(d *policy.Document) bool {
+		return d.Mode == policy.ModeEnforce && slices.Contains(d.At, policy.SignIn)
+	})
 	return nil
 }
 

@@ -12,7 +12,8 @@ import (
 // of the sign-in and what is known of the model now. Without such policies there is
 // nothing to decide, and nothing is read.
 //
-// Errors: [*PolicyRefusal]; credential.unknown for one that was deleted meanwhile.
+// Errors: [*PolicyRefusal]; credential.unproven for a credential that was registered
+// elsewhere; credential.unknown for one that was deleted meanwhile.
 func (s *Service) judgeSignIn(ctx context.Context, p *policySet, c *Credential, made *webauthn.Authentication, attachment webauthn.Attachment) (*policy.Decision, error) {
 	if !p.atSignIn {
 		return nil, nil
@@ -20,6 +21,12 @@ func (s *Service) judgeSignIn(ctx context.Context, p *policySet, c *Credential, 
 	e, err := s.store.Evidence(ctx, c.Tenant, c.ID)
 	if err != nil {
 		return nil, err
+	}
+	if len(e.AttestationObject) == 0 { // adopted: there is nothing to go by
+		if p.insists {
+			return nil, ErrAdoptUnproven
+		}
+		return nil, nil
 	}
 	then := p
 	if len(e.Basis) > 0 {

@@ -61,7 +61,6 @@ type session struct {
 // front holds what the handlers share. It is safe for concurrent use.
 type front struct {
 	Config
-	states map[string]state
 
 	mu       sync.Mutex
 	sessions map[string]*session
