@@ -43,6 +43,10 @@ type BeginRegistration struct {
 	// Narrow is what the caller asks for beyond the policy.
 	Narrow Narrowing
 
+	// MakeUser makes a user of this name, where nobody has it. The caller needs
+	// users.write as well.
+	MakeUser bool
+
 	ChallengeBytes int // length of the challenge, 16 to 64; zero means 32
 
 	// AllowRepeat lets an authenticator that holds a credential of the user make
@@ -93,7 +97,7 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	case !validText(in.RequestID, maxRequestIDChars):
 		return nil, ErrRequestID.At("requestId")
 	}
-	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
+	account, err := s.accountOrNew(ctx, by, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +163,20 @@ func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 		return ErrCredentialLimit
 	}
 	return nil
+}
+
+// accountOrNew returns the account that a registration is for, and makes it where that
+// was asked for.
+func (s *Service) accountOrNew(ctx context.Context, by tenant.Authority, in *BeginRegistration) (*Account, error) {
+	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
+	if !in.MakeUser || in.User.Name == "" || !errors.Is(err, ErrUserUnknown) {
+		return account, err
+	}
+	_, err = s.CreateUser(ctx, by, NewUser{Name: in.User.Name, DisplayName: in.DisplayName})
+	if err != nil && !errors.Is(err, ErrUserExists) { // another request may have been first
+		return nil, err
+	}
+	return s.account(ctx, by.Tenant, in.RelyingParty, in.User)
 }
 
 func (s *Service) account(ctx context.Context, tenantName, rp string, who UserRef) (*Account, error) {
