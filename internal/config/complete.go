@@ -196,6 +196,14 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.hermod.%w", err)
 		}
 	}
+	if d := &c.Fronts.Conformance; d.Enabled {
+		if err := c.knowsRelyingParty(&d.Tenant, d.RelyingParty); err != nil {
+			return fmt.Errorf("fronts.conformance.%w", err)
+		}
+		if err := checkPrefix(&d.Prefix); err != nil {
+			return fmt.Errorf("fronts.conformance.prefix: %w", err)
+		}
+	}
 	if d := c.Fronts.Identity; d != nil {
 		if err := c.completeIdentity(d, at); err != nil {
 			return fmt.Errorf("fronts.identity.%w", err)

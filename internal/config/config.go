@@ -147,9 +147,17 @@ type Fronts struct {
 	DigitalAccess *DigitalAccess `koanf:"digital-access"`
 	Hermod        *Hermod        `koanf:"hermod"`
 	Identity      *Identity      `koanf:"identity"`
-	Conformance   struct {
-		Enabled bool `koanf:"enabled"`
-	} `koanf:"conformance"`
+	Conformance   Conformance    `koanf:"conformance"`
+}
+
+// Conformance opens the front for conformance tests, which asks nobody who they are. It
+// is only to be had on test data.
+type Conformance struct {
+	Enabled             bool   `koanf:"enabled"`
+	Tenant              string `koanf:"tenant"`
+	RelyingParty        string `koanf:"relying-party"`
+	Prefix              string `koanf:"prefix"` // before /attestation and /assertion; may be empty
+	AllowNoUserPresence bool   `koanf:"allow-no-user-presence"`
 }
 
 // DigitalAccess opens the Digital Access front.
@@ -211,6 +219,8 @@ func defaults() map[string]any {
 		"metrics-listen": "127.0.0.1:9090",
 		"log.level":      "info",
 		"log.format":     "text",
+
+		"fronts.conformance.prefix": "/conformance",
 	}
 }
 

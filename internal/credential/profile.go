@@ -22,6 +22,7 @@ const TestTPMManufacturer = "FFFFF1D0"
 //   - types none and self pass, every other attestation has to lead to an anchor;
 //   - a model that attests has to be in the metadata, and to attest and to sign in the
 //     ways that stand there;
+//   - keys that attest in format fido-u2f name no model;
 //   - certificates come in order and without the anchor;
 //   - TPMs may sign with SHA-1, and [TestTPMManufacturer] is accepted;
 //   - client data may speak of token binding only as Level 1 has it.
@@ -90,6 +91,9 @@ func (s *policySet) profiled(expected webauthn.RegistrationExpectation, resp *we
 	reg, err := webauthn.VerifyRegistration(expected, resp)
 	if err != nil || reg.AttestationType == webauthn.AttestationNone {
 		return err
+	}
+	if reg.Format == "fido-u2f" && !reg.AAGUID.IsZero() {
+		return &webauthn.VerificationError{Reason: webauthn.ReasonAAGUIDMismatch, Step: "8.6", Detail: "U2F knows no models, and the AAGUID is not zero"}
 	}
 	attestation := reg.Attestation()
 	models := s.modelsOf(attestation)

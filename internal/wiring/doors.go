@@ -50,6 +50,9 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 			return err
 		}
 	}
+	if err := s.mountConformance(mux); err != nil {
+		return err
+	}
 	if err := s.mountIdentity(mux); err != nil {
 		return err
 	}
