@@ -147,6 +147,7 @@ type Fronts struct {
 	DigitalAccess *DigitalAccess `koanf:"digital-access"`
 	Hermod        *Hermod        `koanf:"hermod"`
 	Identity      *Identity      `koanf:"identity"`
+	OneWelcome    *OneWelcome    `koanf:"onewelcome"`
 	Conformance   Conformance    `koanf:"conformance"`
 }
 
@@ -165,6 +166,14 @@ type DigitalAccess struct {
 	Tenant       string `koanf:"tenant"`
 	RelyingParty string `koanf:"relying-party"`
 	Prefix       string `koanf:"prefix"` // before /fido and /oauth2; empty: none
+}
+
+// OneWelcome opens the front of attestation and assertion options and verify.
+type OneWelcome struct {
+	Tenant           string `koanf:"tenant"`
+	RelyingParty     string `koanf:"relying-party"` // where a request names none; empty: it has to, unless its key has one alone
+	Prefix           string `koanf:"prefix"`        // before all its paths
+	HideUnknownUsers bool   `koanf:"hide-unknown-users"`
 }
 
 // Hermod opens the Smart ID Messaging front. Its keys are those of
@@ -234,6 +243,11 @@ func hermodDefaults() map[string]any {
 		"fronts.hermod.callback.retry-delay": 30,
 		"fronts.hermod.swagger.enabled":      true,
 	}
+}
+
+// oneWelcomeDefaults count only where the file opens that front.
+func oneWelcomeDefaults() map[string]any {
+	return map[string]any{"fronts.onewelcome.prefix": "/fido/v1"}
 }
 
 // DefaultTenant is the name of the tenant that exists when the file names none.

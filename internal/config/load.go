@@ -73,7 +73,7 @@ func loadFile(k *koanf.Koanf, path string) error {
 		return fmt.Errorf("%s: %s", path, quoted.ReplaceAllString(err.Error(), "a value"))
 	}
 	root := inFile.Raw()
-	for _, front := range []string{"nevis", "onespan", "onewelcome"} {
+	for _, front := range []string{"nevis", "onespan"} {
 		if inFile.Exists("fronts." + front) {
 			return fmt.Errorf("fronts.%s: this version does not have that front", front)
 		}
@@ -83,6 +83,11 @@ func loadFile(k *koanf.Koanf, path string) error {
 	}
 	if inFile.Exists("fronts.hermod") {
 		if err := k.Load(confmap.Provider(hermodDefaults(), "."), nil); err != nil {
+			return err
+		}
+	}
+	if inFile.Exists("fronts.onewelcome") {
+		if err := k.Load(confmap.Provider(oneWelcomeDefaults(), "."), nil); err != nil {
 			return err
 		}
 	}

@@ -48,13 +48,13 @@ type BegunAuthentication struct {
 // A client or operator needs fido.authenticate for the relying party. A browser
 // session may sign in to its relying party; one opened to enrol, once it has
 // registered. Errors: user.unknown, user.locked and credential.none, unless they are
-// hidden; policy.wider; ceremony.limit, ceremony.request_exists; session.unknown,
-// session.purpose.
+// hidden; policy.wider; tenant's policy.unknown and policy.conflict for the policies
+// named; ceremony.limit, ceremony.request_exists; session.unknown, session.purpose.
 func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, in BeginAuthentication) (*BegunAuthentication, error) {
 	if err := s.mayAuthenticate(ctx, by, &in); err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	p, err := s.policyUnder(ctx, by.Tenant, in.RelyingParty, in.Narrow.Policies)
 	if err != nil {
 		return nil, err
 	}

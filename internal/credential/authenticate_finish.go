@@ -37,6 +37,9 @@ type SignIn struct {
 	UserVerified bool
 	Warnings     []string
 
+	// WouldRefuse are the rules broken of policies that only monitor; nil for none.
+	WouldRefuse []policy.RefusedBy
+
 	// Session is the signed-in session that was opened for a browser; nil for other
 	// callers. It takes the place of the session that began the ceremony.
 	Session *OpenedSession
@@ -53,7 +56,7 @@ type SignIn struct {
 // anyone else it is unknown. A refusal of the answer spends the ceremony. A counter
 // that did not grow is refused, as a sign of a cloned authenticator. Errors:
 // response.missing; ceremony.unknown, ceremony.used, ceremony.expired,
-// ceremony.request, which change nothing; webauthn.* for an answer that was refused,
+// ceremony.request, ceremony.policy, which change nothing; webauthn.* for an answer that was refused,
 // credential.unknown, credential.suspended, user.locked and ceremony.user, which close
 // the ceremony as failed.
 func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority, in FinishAuthentication) (*SignIn, error) {
@@ -77,6 +80,9 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	}
 	now := s.clock()
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
+		return nil, err
+	}
+	if p, err = s.policyOf(ctx, &pending.Ceremony); err != nil {
 		return nil, err
 	}
 	made, err := s.judgeAuthentication(ctx, p, pending, in)
@@ -182,6 +188,9 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 	result := &SignIn{
 		User:         *pending.User,
 		UserVerified: made.Flags.UserVerified(), Warnings: warnings(made.Warnings),
+	}
+	if made.decision != nil {
+		result.WouldRefuse = made.decision.WouldRefuse()
 	}
 	if made.session != nil {
 		opened, err := s.signedInSession(by, made.session, pending, now)

@@ -23,6 +23,7 @@ var (
 	ErrCeremonyUnknown = fault.New(fault.NotFound, "ceremony.unknown", "There is no such ceremony.")
 	ErrCeremonyUsed    = fault.New(fault.Gone, "ceremony.used", "This ceremony has been finished already. Begin again.")
 	ErrCeremonyExpired = fault.New(fault.Gone, "ceremony.expired", "This ceremony has expired. Begin again.")
+	ErrCeremonyPolicy  = fault.New(fault.Gone, "ceremony.policy", "The policies that this ceremony was begun under hold no more. Begin again.")
 	ErrCeremonyUser    = fault.New(fault.Conflict, "ceremony.user", "This ceremony belongs to another user.")
 	ErrCeremonyRequest = fault.New(fault.Conflict, "ceremony.request", "This answer belongs to another request.")
 	ErrRequestExists   = fault.New(fault.Conflict, "ceremony.request_exists", "There is a ceremony with this request id already.")

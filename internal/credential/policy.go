@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,7 +65,12 @@ type compiled struct {
 	set  *policySet
 }
 
-type policyKey struct{ tenant, rp string }
+// policyKey names a relying party, and what holds there in a ceremony beside its own
+// policies.
+type policyKey struct{ tenant, rp, further string }
+
+// maxCompiled bounds how many are kept: further policies come in any combination.
+const maxCompiled = 1000
 
 // policy returns the policy of a relying party as it is now.
 func (s *Service) policy(ctx context.Context, tenantName, rpID string) (*policySet, error) {
@@ -71,7 +78,30 @@ func (s *Service) policy(ctx context.Context, tenantName, rpID string) (*policyS
 	if err != nil {
 		return nil, err
 	}
-	return s.policies.of(policyKey{tenantName, rpID}, rp)
+	return s.policies.of(policyKey{tenantName, rpID, ""}, rp)
+}
+
+// policyUnder returns the policy of a relying party with further policies in force.
+// Errors: tenant's policy.unknown, policy.conflict.
+func (s *Service) policyUnder(ctx context.Context, tenantName, rpID string, further []string) (*policySet, error) {
+	if len(further) == 0 {
+		return s.policy(ctx, tenantName, rpID)
+	}
+	rp, err := s.rps.RelyingPartyUnder(ctx, tenantName, rpID, further)
+	if err != nil {
+		return nil, err
+	}
+	return s.policies.of(policyKey{tenantName, rpID, strings.Join(rp.Policies, " ")}, rp)
+}
+
+// policyOf returns the policy that an open ceremony's answer is judged by: the relying
+// party's as it is now, with what the ceremony was begun under. Errors: ceremony.policy.
+func (s *Service) policyOf(ctx context.Context, cer *Ceremony) (*policySet, error) {
+	p, err := s.policyUnder(ctx, cer.Tenant, cer.RelyingParty, cer.Terms.Policies)
+	if errors.Is(err, tenant.ErrPolicyUnknown) || errors.Is(err, tenant.ErrPolicyConflict) {
+		return nil, ErrCeremonyPolicy.Because(err)
+	}
+	return p, err
 }
 
 // of returns the policy of rp, which it compiles when rp is not the one it has.
@@ -95,7 +125,7 @@ func (p *policies) of(key policyKey, rp *tenant.RelyingParty) (*policySet, error
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.made == nil {
+	if p.made == nil || len(p.made) >= maxCompiled {
 		p.made = make(map[policyKey]compiled)
 	}
 	p.made[key] = compiled{rp, made.set}
@@ -263,6 +293,14 @@ type Narrowing struct {
 	Timeout          time.Duration     // for the client to ask its user
 	Life             time.Duration     // of the challenge
 	Hints            []string          // §5.8.7; they take the place of the policy's
+
+	// Policies are names of further policies of the tenant, all of which have to be met
+	// beside those of the relying party, at the beginning and at the end.
+	Policies []string
+
+	// PolicyWins leaves a member that accepts more than the policy does as the policy has
+	// it, and of Algorithms what the policy leaves, where it would be policy.wider.
+	PolicyWins bool
 }
 
 // terms are a ceremony's settings once policy and narrowing are merged.
@@ -291,25 +329,33 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 		timeout:          rp.Timeout,
 		life:             rp.ChallengeLife,
 		hints:            rp.Hints,
-		stored:           Terms{Trusted: n.RequireTrusted},
+		stored:           Terms{Trusted: n.RequireTrusted, Policies: n.Policies},
 	}
+	insisted := !n.PolicyWins
 	// What is preferred is not insisted on, so that less of it accepts nothing more.
-	if !narrow(&t.userVerification, n.UserVerification, webauthn.UserVerificationRequired) {
+	if !narrow(&t.userVerification, n.UserVerification, webauthn.UserVerificationRequired) && insisted {
 		return terms{}, ErrPolicyWider.At("userVerification")
 	}
-	if !narrow(&t.residentKey, n.ResidentKey, webauthn.ResidentKeyRequired) {
+	if !narrow(&t.residentKey, n.ResidentKey, webauthn.ResidentKeyRequired) && insisted {
 		return terms{}, ErrPolicyWider.At("residentKey")
 	}
-	if !narrow(&t.attachment, n.Attachment, t.attachment) {
+	if !narrow(&t.attachment, n.Attachment, t.attachment) && insisted {
 		return terms{}, ErrPolicyWider.At("authenticatorAttachment")
 	}
-	if n.Attestation != "" {
-		if !p.takes(n.Attestation) {
-			return terms{}, ErrPolicyWider.At("attestation")
-		}
+	switch {
+	case n.Attestation == "":
+	case p.takes(n.Attestation):
 		t.attestation = n.Attestation
+	case insisted:
+		return terms{}, ErrPolicyWider.At("attestation")
 	}
 	if len(n.Algorithms) > 0 {
+		if n.PolicyWins {
+			n.Algorithms = slices.DeleteFunc(slices.Clone(n.Algorithms), func(a cose.Algorithm) bool { return !slices.Contains(demands.Algorithms, a) })
+		}
+		if len(n.Algorithms) == 0 {
+			return terms{}, ErrPolicyWider.At("pubKeyCredParams")
+		}
 		if !within(n.Algorithms, demands.Algorithms) {
 			return terms{}, ErrPolicyWider.At("pubKeyCredParams")
 		}
@@ -324,7 +370,7 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 	if len(n.Hints) > 0 {
 		t.hints = n.Hints
 	}
-	if !shorten(&t.timeout, n.Timeout) {
+	if !shorten(&t.timeout, n.Timeout) && insisted {
 		return terms{}, ErrPolicyWider.At("timeout")
 	}
 	if !shorten(&t.life, n.Life) {

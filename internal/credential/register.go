@@ -33,7 +33,13 @@ type BeginRegistration struct {
 	RelyingParty string
 	User         UserRef // a browser session may leave it out: it is bound to its user
 
+	// NewUser is made where User is nobody, or zero, together with the ceremony; nil:
+	// there has to be one. It needs users.write for the relying party. Where the handle is
+	// nil it is that of User, if User is a handle; an empty name is made from the handle.
+	NewUser *NewUser
+
 	DisplayName string // shown by the authenticator instead of the user's; empty: theirs
+	ShownName   string // shown instead of the login name, and no key; empty: that
 	RequestID   string // the caller's own id, unique at the relying party; empty for none
 
 	// Extensions are client extension inputs by identifier (§9), which stand above those
@@ -42,10 +48,6 @@ type BeginRegistration struct {
 
 	// Narrow is what the caller asks for beyond the policy.
 	Narrow Narrowing
-
-	// MakeUser makes a user of this name, where nobody has it. The caller needs
-	// users.write as well.
-	MakeUser bool
 
 	ChallengeBytes int // length of the challenge, 16 to 64; zero means 32
 
@@ -74,8 +76,9 @@ type BegunRegistration struct {
 // A client or operator needs fido.provision for the relying party, and may not be
 // the user; a browser session must be one that was opened to enrol. Errors:
 // user.required, user.unknown, user.locked; registration.self, operator.above;
-// policy.wider, registration.conditional; credential.limit; ceremony.limit,
-// ceremony.request_exists; session.unknown,
+// policy.wider, registration.conditional; tenant's policy.unknown and policy.conflict for
+// the policies named; user.exists, user.name, user.display_name and user.handle for a new
+// user; credential.limit; ceremony.limit, ceremony.request_exists; session.unknown,
 // session.purpose, session.registered, and invitation.additional_needed where the user
 // got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
@@ -83,7 +86,7 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	p, err := s.policyUnder(ctx, by.Tenant, in.RelyingParty, in.Narrow.Policies)
 	if err != nil {
 		return nil, err
 	}
@@ -92,12 +95,14 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 		return nil, err
 	}
 	switch {
+	case in.ShownName != "" && !validUserName(in.ShownName):
+		return nil, ErrUserName.At("shownName")
 	case !validText(in.DisplayName, maxNameChars):
 		return nil, ErrUserDisplayName.At("displayName")
 	case !validText(in.RequestID, maxRequestIDChars):
 		return nil, ErrRequestID.At("requestId")
 	}
-	account, err := s.accountOrNew(ctx, by, &in)
+	account, isNew, err := s.accountOrNew(ctx, by, in)
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +124,17 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	c.User, c.RequestID = account.User.ID, in.RequestID
-	if err := s.openCeremony(ctx, by, c, "registration.begun"); err != nil {
+	c.User, c.RequestID, c.Terms.ShownName = account.User.ID, in.RequestID, in.ShownName
+	if isNew {
+		err = s.openFirstCeremony(ctx, by, &account.User, c)
+	} else {
+		err = s.openCeremony(ctx, by, c, "registration.begun")
+	}
+	if isNew && errors.Is(err, ErrUserExists) && !in.User.IsZero() { // made by another meanwhile
+		in.NewUser = nil
+		return s.BeginRegistration(ctx, by, in)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &BegunRegistration{Ceremony: c.ID, User: account.User, Options: options, JSON: c.Options, Expires: c.Expires}, nil
@@ -165,20 +179,6 @@ func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 	return nil
 }
 
-// accountOrNew returns the account that a registration is for, and makes it where that
-// was asked for.
-func (s *Service) accountOrNew(ctx context.Context, by tenant.Authority, in *BeginRegistration) (*Account, error) {
-	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
-	if !in.MakeUser || in.User.Name == "" || !errors.Is(err, ErrUserUnknown) {
-		return account, err
-	}
-	_, err = s.CreateUser(ctx, by, NewUser{Name: in.User.Name, DisplayName: in.DisplayName})
-	if err != nil && !errors.Is(err, ErrUserExists) { // another request may have been first
-		return nil, err
-	}
-	return s.account(ctx, by.Tenant, in.RelyingParty, in.User)
-}
-
 func (s *Service) account(ctx context.Context, tenantName, rp string, who UserRef) (*Account, error) {
 	if err := who.check(); err != nil {
 		return nil, err
@@ -190,7 +190,7 @@ func creationOptions(p *policySet, t terms, a *Account, in BeginRegistration, ch
 	o := webauthn.CreationOptions{
 		RP: webauthn.RPEntity{ID: p.source.ID, Name: p.source.Name},
 		User: webauthn.UserEntity{
-			ID: a.User.Handle, Name: a.User.Name, DisplayName: cmp.Or(in.DisplayName, a.User.DisplayName),
+			ID: a.User.Handle, Name: cmp.Or(in.ShownName, a.User.Name), DisplayName: cmp.Or(in.DisplayName, a.User.DisplayName),
 		},
 		Challenge:        challenge,
 		PubKeyCredParams: webauthn.Parameters(t.algorithms...),

@@ -58,9 +58,8 @@ type JudgedRegistration struct {
 // anyone else it is unknown. A refusal of the answer spends the ceremony, so that a
 // challenge cannot be tried twice. Errors: response.missing, credential.name;
 // ceremony.unknown, ceremony.used, ceremony.expired, ceremony.user, user.unknown,
-// ceremony.request, user.locked, registration.self and operator.above, which change
-// nothing;
-// webauthn.* and policy.refused for an answer that was refused, which closes the
+// ceremony.request, ceremony.policy, user.locked, registration.self and operator.above,
+// which change nothing; webauthn.* and policy.refused for an answer that was refused, which closes the
 // ceremony as failed.
 func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
 	switch {
@@ -92,6 +91,9 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	}
 
 	cer := &pending.Ceremony
+	if p, err = s.policyOf(ctx, cer); err != nil {
+		return nil, err
+	}
 	by = acting(by, cer.User)
 	made, options, err := p.judgeRegistration(cer, in.Response, now)
 	if err != nil {
@@ -105,9 +107,10 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
 	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
+	c.WouldRefuse, c.UserHandle = made.decision.WouldRefuse(), pending.User.Handle
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
 		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, told(in.Response, made), p.version, basis, now),
-		Session: by.Session, Most: p.source.MaxCredentialsPerUser, At: now,
+		Session: by.Session, Most: p.source.MaxCredentialsPerUser, ShownName: cer.Terms.ShownName, At: now,
 	}}, nil
 }
 

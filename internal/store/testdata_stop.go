@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -40,8 +41,9 @@ var ErrStopNeedsTestData = errors.New("store: only on test data can a program be
 func parseStop(text string) (*stopper, error) {
 	side, rest, _ := strings.Cut(text, ":")
 	number, key, _ := strings.Cut(rest, ":")
-	s := &stopper{after: side == "after", key: key, runs: make(map[string]bool)}
-	if _, err := fmt.Sscanf(number, "%d", &s.at); err != nil || s.at < 1 || key == "" || !s.after && side != "before" {
+	at, err := strconv.Atoi(number)
+	s := &stopper{after: side == "after", at: at, key: key, runs: make(map[string]bool)}
+	if err != nil || at < 1 || key == "" || !s.after && side != "before" {
 		return nil, fmt.Errorf("store: %q says not where to stop: want before:N:KEY or after:N:KEY", text)
 	}
 	return s, nil

@@ -10,6 +10,7 @@ import (
 	"bestow.dev/internal/front/digitalaccess"
 	"bestow.dev/internal/front/enrol"
 	"bestow.dev/internal/front/hermod"
+	"bestow.dev/internal/front/onewelcome"
 	"bestow.dev/internal/front/wellknown"
 	"bestow.dev/internal/page"
 	"bestow.dev/internal/tenant"
@@ -55,6 +56,16 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 	}
 	if err := s.mountIdentity(mux); err != nil {
 		return err
+	}
+	if c := s.config.Fronts.OneWelcome; c != nil {
+		door, err := onewelcome.New(onewelcome.Config{
+			Credentials: s.Credentials, Directory: s.Directory, Tenant: c.Tenant, RelyingParty: c.RelyingParty,
+			Prefix: c.Prefix, HideUnknownUsers: c.HideUnknownUsers,
+		})
+		if err != nil {
+			return err
+		}
+		mux.Handle(c.Prefix+"/", door)
 	}
 	if c := s.config.Fronts.Hermod; c != nil {
 		return hermod.Mount(mux, hermod.Config{

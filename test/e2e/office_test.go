@@ -262,10 +262,13 @@ func (o *office) tryVisit(task string) (*visitor, error) {
 	}
 	v := &visitor{o, &c}
 	status, _, err := v.send("POST", "/task/link", "application/json", string(body))
-	if err == nil && status != http.StatusCreated {
-		err = fmt.Errorf("open a link to a task: %d", status)
+	switch {
+	case err != nil:
+		return nil, err
+	case status != http.StatusCreated:
+		return nil, fmt.Errorf("open a link to a task: %d", status)
 	}
-	return v, err
+	return v, nil
 }
 
 // try is must for calls at which the server may die.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// stopVariable has a server die by itself: see openStop in the store.
+// stopVariable has a server die by itself: see internal/store.
 const stopVariable = "BESTOW_TEST_STOP_AT"
 
 // TestKillProcess kills the server at every transaction of a run of the security-key
@@ -43,7 +43,6 @@ func killProcess(t *testing.T, engine string) {
 					break
 				}
 				kills++
-				fmt.Println("KILL", st.key, time.Since(began))
 				o.more = nil
 				o.start()
 			}
@@ -70,9 +69,6 @@ func (o *office) diesOf(st *story) bool {
 		over, last = st.advance(o)
 		if over {
 			return false
-		}
-		if last != nil {
-			fmt.Println(time.Now().Format("05.000"), last)
 		}
 		if o.died() {
 			return true

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bestow.dev/internal/store/pgtest"
 )
 
 // TestProcess plays the security-key process that comes with the program, from an API
@@ -17,6 +19,9 @@ func playProcess(t *testing.T, engine string) {
 	for how, name := range []string{internally: "internal", overHTTPS: "over HTTPS"} {
 		t.Run(name, func(t *testing.T) {
 			how := reach(how)
+			if engine != "" && how != internally {
+				engine = pgtest.URL(t) // a database of its own
+			}
 			d := newDesk(t)
 			p := &processPlay{openOffice(t, engine, how, d.must("key", "show", "--jwks")), d, how}
 			d.must("trust", "add", strings.TrimPrefix(p.url, "https://"), "--rp", "localhost")

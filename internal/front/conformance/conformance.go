@@ -85,7 +85,8 @@ func (f *front) admit(serve handler) http.Handler {
 func (f *front) anybody() tenant.Authority {
 	return tenant.Authority{
 		Tenant: f.Tenant, Actor: audit.Actor{Kind: audit.System, ID: via}, Via: via,
-		Scopes: []tenant.Scope{tenant.ScopeProvision, tenant.ScopeAuthenticate, tenant.ScopeUsersWrite},
+		Scopes:         []tenant.Scope{tenant.ScopeProvision, tenant.ScopeAuthenticate, tenant.ScopeUsersWrite},
+		RelyingParties: []string{f.RelyingParty},
 	}
 }
 

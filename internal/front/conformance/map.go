@@ -23,7 +23,7 @@ func (e echo) keep(o object, name string) {
 
 // creation reads a CreationOptionsRequest.
 func creation(body object, rp string) (credential.BeginRegistration, echo, error) {
-	in := credential.BeginRegistration{RelyingParty: rp, MakeUser: true}
+	in := credential.BeginRegistration{RelyingParty: rp}
 	username, err := body.required("username")
 	if err != nil {
 		return in, nil, err
@@ -32,6 +32,7 @@ func creation(body object, rp string) (credential.BeginRegistration, echo, error
 	if in.DisplayName, err = body.required("displayName"); err != nil {
 		return in, nil, err
 	}
+	in.NewUser = &credential.NewUser{Name: username, DisplayName: in.DisplayName}
 	asked, err := body.oneOf("attestation", "none", "indirect", "direct", "enterprise")
 	if err != nil {
 		return in, nil, err
