@@ -31,6 +31,7 @@ export class Server {
     this.data = join(dir, "data");
     this.authority = join(this.data, "tls/ca.pem");
     this.browserArgs = [];
+    this.flags = []; // of the command
     this.env = {
       PATH: process.env.PATH, HOME: dir,
       BESTOW_LISTEN: "127.0.0.1:0", BESTOW_METRICS_LISTEN: "", BESTOW_DATA: this.data, BESTOW_LOG__FORMAT: "json",
@@ -61,7 +62,7 @@ export class Server {
       this.child = spawn(this.stage, { env: this.env, stdio: "pipe" });
       this.answers = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     } else {
-      this.child = spawn(program, ["serve"], { env: this.env, stdio: ["ignore", "ignore", "pipe"] });
+      this.child = spawn(program, ["serve", ...this.flags], { env: this.env, stdio: ["ignore", "ignore", "pipe"] });
     }
     this.ended = once(this.child, "exit");
     this.log = [];
