@@ -201,15 +201,14 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.hermod.%w", err)
 		}
 	}
+	if o := c.Fronts.OneSpan; o != nil {
+		if err := c.completeOneSpan(o); err != nil {
+			return fmt.Errorf("fronts.onespan.%w", err)
+		}
+	}
 	if d := &c.Fronts.Conformance; d.Enabled {
-		if err := c.knowsRelyingParty(&d.Tenant, d.RelyingParty); err != nil {
+		if err := c.completeConformance(d); err != nil {
 			return fmt.Errorf("fronts.conformance.%w", err)
-		}
-		if err := checkPrefix(&d.Prefix); err != nil {
-			return fmt.Errorf("fronts.conformance.prefix: %w", err)
-		}
-		if o := c.Fronts.OneWelcome; o != nil && o.Prefix == d.Prefix {
-			return fmt.Errorf("fronts.conformance.prefix: %q is taken by fronts.onewelcome", d.Prefix)
 		}
 	}
 	if d := c.Fronts.Identity; d != nil {

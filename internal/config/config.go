@@ -148,17 +148,8 @@ type Fronts struct {
 	Hermod        *Hermod        `koanf:"hermod"`
 	Identity      *Identity      `koanf:"identity"`
 	OneWelcome    *OneWelcome    `koanf:"onewelcome"`
+	OneSpan       *OneSpan       `koanf:"onespan"`
 	Conformance   Conformance    `koanf:"conformance"`
-}
-
-// Conformance opens the front for conformance tests, which asks nobody who they are. It
-// is only to be had on test data.
-type Conformance struct {
-	Enabled             bool   `koanf:"enabled"`
-	Tenant              string `koanf:"tenant"`
-	RelyingParty        string `koanf:"relying-party"`
-	Prefix              string `koanf:"prefix"` // before /attestation and /assertion; may be empty
-	AllowNoUserPresence bool   `koanf:"allow-no-user-presence"`
 }
 
 // DigitalAccess opens the Digital Access front.
@@ -174,6 +165,26 @@ type OneWelcome struct {
 	RelyingParty     string `koanf:"relying-party"` // where a request names none; empty: it has to, unless its key has one alone
 	Prefix           string `koanf:"prefix"`        // before all its paths
 	HideUnknownUsers bool   `koanf:"hide-unknown-users"`
+}
+
+// OneSpan opens the front for clients of the OneSpan Trusted Identity platform API.
+type OneSpan struct {
+	Tenant             string          `koanf:"tenant"`
+	RelyingParty       string          `koanf:"relying-party"` // may be one that is made later
+	Prefix             string          `koanf:"prefix"`        // empty: /v1
+	DefaultDomain      string          `koanf:"default-domain"`
+	Domains            []string        `koanf:"domains"` // beside the default one
+	RequireRecentLogin time.Duration   `koanf:"require-recent-login"`
+	MoreTenants        []OneSpanTenant `koanf:"more-tenants"`
+}
+
+// OneSpanTenant is a further tenant of that front.
+type OneSpanTenant struct {
+	Tenant             string        `koanf:"tenant"`
+	RelyingParty       string        `koanf:"relying-party"`
+	DefaultDomain      string        `koanf:"default-domain"`
+	Domains            []string      `koanf:"domains"`
+	RequireRecentLogin time.Duration `koanf:"require-recent-login"`
 }
 
 // Hermod opens the Smart ID Messaging front. Its keys are those of

@@ -73,7 +73,7 @@ func loadFile(k *koanf.Koanf, path string) error {
 		return fmt.Errorf("%s: %s", path, quoted.ReplaceAllString(err.Error(), "a value"))
 	}
 	root := inFile.Raw()
-	for _, front := range []string{"nevis", "onespan"} {
+	for _, front := range []string{"nevis"} {
 		if inFile.Exists("fronts." + front) {
 			return fmt.Errorf("fronts.%s: this version does not have that front", front)
 		}

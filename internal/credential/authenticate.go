@@ -135,6 +135,11 @@ func (s *Service) candidates(ctx context.Context, by tenant.Authority, in BeginA
 	}
 	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)
 	var usable []Credential
+	if err == nil && by.SparesOperators {
+		if err := refuseAbove(by, &account.User); err != nil {
+			return "", nil, err
+		}
+	}
 	if err == nil {
 		usable = slices.DeleteFunc(account.Credentials, func(c Credential) bool { return c.State != Active })
 		err = mayAnswer(&account.User, usable)

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +23,9 @@ type FinishAuthentication struct {
 	// the relying party allows. To sign in to the console or to tasks it has to be
 	// given: else a site of the same relying party could sign in there as whoever visits it.
 	Origin string
+
+	// ByRequest finds the ceremony by RequestID, as in [FinishRegistration].
+	ByRequest bool
 
 	Response *webauthn.AuthenticationResponse
 
@@ -67,14 +69,16 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	if _, err := s.policy(ctx, by.Tenant, in.RelyingParty); err != nil {
+		return nil, err
+	}
+	key, err := s.ceremonyKey(ctx, by, answered{
+		in.RelyingParty, Authentication, in.Response.ClientData.Challenge, in.RequestID, in.ByRequest, in.User,
+	})
 	if err != nil {
 		return nil, err
 	}
-	pending, err := s.store.AuthenticationAt(ctx, CeremonyKey{
-		Tenant: by.Tenant, RelyingParty: in.RelyingParty, Kind: Authentication,
-		Challenge: sha256.Sum256(in.Response.ClientData.Challenge),
-	}, in.Response.CredentialID)
+	pending, err := s.store.AuthenticationAt(ctx, key, in.Response.CredentialID)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,8 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
 		return nil, err
 	}
-	if p, err = s.policyOf(ctx, &pending.Ceremony); err != nil {
+	p, err := s.policyOf(ctx, &pending.Ceremony)
+	if err != nil {
 		return nil, err
 	}
 	made, err := s.judgeAuthentication(ctx, p, pending, in)

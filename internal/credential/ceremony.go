@@ -68,6 +68,7 @@ type Ceremony struct {
 type Terms struct {
 	AAGUIDs []string `json:"aaguids,omitempty"` // models accepted; empty: as the policy says
 	Trusted bool     `json:"trusted,omitempty"` // only a trusted attestation will do
+	Self    bool     `json:"self,omitempty"`    // with Trusted: or self attestation
 	Decoy   bool     `json:"decoy,omitempty"`   // for a name that is nobody's: nothing can answer it
 
 	// Policies are further ones of the tenant that have to be met, beside those of the
@@ -80,6 +81,9 @@ type Terms struct {
 	// Conditional is for a credential that the client makes without asking its user.
 	// It alone widens something, which the relying party's policy has allowed.
 	Conditional bool `json:"conditional,omitempty"`
+
+	// Name is what the credential is to be called. It decides nothing.
+	Name string `json:"name,omitempty"`
 }
 
 // MayFinish reports whether by is who began the ceremony.

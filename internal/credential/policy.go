@@ -221,8 +221,7 @@ func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
 	p.atSignIn = slices.ContainsFunc(documents, func(d *policy.Document) bool {
 		return d.Mode != policy.ModeOff && slices.Contains(d.At, policy.SignIn)
 	})
-	base.Attestation = webauthn.ConveyanceNone
-	p.attested = own.Demands(policy.Registration, base).Attestation != webauthn.ConveyanceNone
+	p.attested = !own.TakesNone(policy.Registration)
 	return nil
 }
 
@@ -290,6 +289,7 @@ type Narrowing struct {
 	Algorithms       []cose.Algorithm  // some of the policy's, in the order to offer them
 	AAGUIDs          []webauthn.AAGUID // models accepted, all of which the policy accepts
 	RequireTrusted   bool              // only a trusted attestation will do
+	AcceptSelf       bool              // with RequireTrusted: or self attestation, where the policy lets that pass
 	Timeout          time.Duration     // for the client to ask its user
 	Life             time.Duration     // of the challenge
 	Hints            []string          // §5.8.7; they take the place of the policy's
@@ -329,7 +329,7 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 		timeout:          rp.Timeout,
 		life:             rp.ChallengeLife,
 		hints:            rp.Hints,
-		stored:           Terms{Trusted: n.RequireTrusted, Policies: n.Policies},
+		stored:           Terms{Trusted: n.RequireTrusted, Self: n.RequireTrusted && n.AcceptSelf, Policies: n.Policies},
 	}
 	insisted := !n.PolicyWins
 	// What is preferred is not insisted on, so that less of it accepts nothing more.
@@ -429,7 +429,8 @@ func (p *policySet) trustAt(t Terms, now time.Time) (webauthn.TrustPolicy, error
 	trust := p.trust
 	trust.Time = now
 	if t.Trusted {
-		trust.Attestation, trust.AcceptNone, trust.AcceptSelf = webauthn.TrustRequire, false, false
+		trust.AcceptSelf = t.Self && (trust.AcceptSelf || trust.Attestation != webauthn.TrustRequire)
+		trust.Attestation, trust.AcceptNone = webauthn.TrustRequire, false
 	}
 	if len(t.AAGUIDs) == 0 {
 		return trust, nil

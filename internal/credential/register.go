@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"bestow.dev/internal/tenant"
@@ -50,6 +51,13 @@ type BeginRegistration struct {
 	Narrow Narrowing
 
 	ChallengeBytes int // length of the challenge, 16 to 64; zero means 32
+
+	// Name is what to call the credential unless the finish says otherwise; empty: nothing.
+	Name string
+
+	// SignedInWithin asks that a user who has credentials here has used one of them
+	// within this time. Zero asks for nothing.
+	SignedInWithin time.Duration
 
 	// AllowRepeat lets an authenticator that holds a credential of the user make
 	// another: the options then exclude none.
@@ -101,13 +109,19 @@ func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in
 		return nil, ErrUserDisplayName.At("displayName")
 	case !validText(in.RequestID, maxRequestIDChars):
 		return nil, ErrRequestID.At("requestId")
+	case !validText(in.Name, maxCredentialNameChars):
+		return nil, ErrCredentialName.At("name")
 	}
+	t.stored.Name = in.Name
 	account, isNew, err := s.accountOrNew(ctx, by, in)
 	if err != nil {
 		return nil, err
 	}
 	if err := mayHaveCredential(by, p, account); err != nil {
 		return nil, err
+	}
+	if !account.signedInSince(s.clock(), in.SignedInWithin) {
+		return nil, ErrNotRecent
 	}
 	if session != nil && !session.Additional && len(account.Credentials) > 0 {
 		return nil, ErrAdditionalNeeded
@@ -177,6 +191,15 @@ func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 		return ErrCredentialLimit
 	}
 	return nil
+}
+
+// signedInSince reports whether the account has no credential, or has used one no longer
+// than within before now; true if within is zero.
+func (a *Account) signedInSince(now time.Time, within time.Duration) bool {
+	if within == 0 || len(a.Credentials) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.Credentials, func(c Credential) bool { return now.Sub(c.LastUsed) <= within })
 }
 
 func (s *Service) account(ctx context.Context, tenantName, rp string, who UserRef) (*Account, error) {

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,9 +24,15 @@ type FinishRegistration struct {
 	Ceremony  CeremonyID
 	RequestID string
 
+	// ByRequest finds the ceremony by RequestID, which is then required, and not by the
+	// challenge that was answered: an answer to another challenge is a refused answer to
+	// this request, and spends it.
+	ByRequest bool
+
 	Response *webauthn.RegistrationResponse
 
-	Name      string // what to call the credential; empty: nothing
+	Name      string // what to call the credential; empty: what was said when it began, or nothing
+	NameModel bool   // call it by its model, where nobody says otherwise and it is proven to be of one
 	UserAgent string // of the client; cut to what is kept of it
 }
 
@@ -71,14 +76,16 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	if err := requireUnlessSession(by, tenant.ScopeProvision, in.RelyingParty); err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	if _, err := s.policy(ctx, by.Tenant, in.RelyingParty); err != nil {
+		return nil, err
+	}
+	key, err := s.ceremonyKey(ctx, by, answered{
+		in.RelyingParty, Registration, in.Response.ClientData.Challenge, in.RequestID, in.ByRequest, in.User,
+	})
 	if err != nil {
 		return nil, err
 	}
-	pending, err := s.store.RegistrationAt(ctx, CeremonyKey{
-		Tenant: by.Tenant, RelyingParty: in.RelyingParty, Kind: Registration,
-		Challenge: sha256.Sum256(in.Response.ClientData.Challenge),
-	})
+	pending, err := s.store.RegistrationAt(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +98,8 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 	}
 
 	cer := &pending.Ceremony
-	if p, err = s.policyOf(ctx, cer); err != nil {
+	p, err := s.policyOf(ctx, cer)
+	if err != nil {
 		return nil, err
 	}
 	by = acting(by, cer.User)
@@ -104,7 +112,7 @@ func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in
 		return nil, err
 	}
 	c := newCredential(by, cer, made.Registration, now)
-	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
+	c.UserName, c.Name, c.UserAgent = pending.User.Name, nameOf(&in, cer, made), clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
 	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
 	c.WouldRefuse, c.UserHandle = made.decision.WouldRefuse(), pending.User.Handle
