@@ -41,8 +41,8 @@ const (
 )
 
 // RS1 is RSASSA-PKCS1-v1_5 with SHA-1, which old TPMs attest with. It is not
-// supported: no credential key may have it. [VerifySignatureAllowingSHA1] alone
-// verifies it.
+// supported: no credential key may have it. [VerifySignatureAllowingSHA1] and keys of
+// [ParseKeyAllowingSHA1] alone verify it.
 const RS1 Algorithm = -65535
 
 // scheme is what the package knows of an algorithm. To support one more, give it a

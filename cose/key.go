@@ -37,11 +37,28 @@ type Key struct {
 //
 // On failure the key is nil and the error a [*KeyError].
 func ParseKey(b []byte) (*Key, error) {
+	return parseKey(b, lookup)
+}
+
+// ParseKeyAllowingSHA1 is [ParseKey], but takes keys of [RS1] as well. SHA-1 does not
+// resist collisions, so that nobody should sign in with such a key: it is for conformance
+// tests, which make some.
+func ParseKeyAllowingSHA1(b []byte) (*Key, error) {
+	return parseKey(b, func(a Algorithm) (*scheme, *KeyError) {
+		if s, ok := schemes[a]; ok && s.legacy {
+			return s, nil
+		}
+		return lookup(a)
+	})
+}
+
+// parseKey reads a key of an algorithm that find knows.
+func parseKey(b []byte, find func(Algorithm) (*scheme, *KeyError)) (*Key, error) {
 	p, err := readParameters(b)
 	if err != nil {
 		return nil, err
 	}
-	s, err := lookup(p.alg)
+	s, err := find(p.alg)
 	if err != nil {
 		return nil, err
 	}

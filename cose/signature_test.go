@@ -1,6 +1,7 @@
 package cose_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -145,6 +146,19 @@ func TestSHA1IsForCertificatesOnly(t *testing.T) {
 	if err := cose.VerifySignatureAllowingSHA1(cose.RS256, &private.PublicKey, message, signature); !errors.Is(err, cose.ErrSignature) {
 		t.Errorf("as RS256: %v, want ErrSignature", err)
 	}
+	text, err := cose.NewKey(cose.RS256, &private.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// RS256 and RS1 are numbers of the same length.
+	encoded := bytes.Replace(text.Bytes(), []byte{3, 0x39, 1, 0}, []byte{3, 0x39, 0xff, 0xfe}, 1)
+	key, err := cose.ParseKeyAllowingSHA1(encoded)
+	if err != nil || key.Algorithm() != cose.RS1 || key.Verify(message, signature) != nil || key.Verify([]byte("another"), signature) == nil {
+		t.Errorf("as a credential key where that is allowed: %v, %v", key, err)
+	}
+	if key, err := cose.ParseKeyAllowingSHA1(text.Bytes()); err != nil || key.Algorithm() != cose.RS256 {
+		t.Errorf("another algorithm, where RS1 is allowed: %v", err)
+	}
 	refused := map[string]error{
 		"VerifySignature":     cose.VerifySignature(cose.RS1, &private.PublicKey, message, signature),
 		"weak key":            cose.VerifySignatureAllowingSHA1(cose.RS1, &rsa.PublicKey{N: big.NewInt(15), E: 3}, message, signature),
@@ -153,6 +167,7 @@ func TestSHA1IsForCertificatesOnly(t *testing.T) {
 		"unknown algorithm":   cose.VerifySignatureAllowingSHA1(-1000, &private.PublicKey, message, signature),
 	}
 	_, refused["NewKey"] = cose.NewKey(cose.RS1, &private.PublicKey)
+	_, refused["ParseKey"] = cose.ParseKey(encoded)
 	for name, err := range refused {
 		if _, ok := errors.AsType[*cose.KeyError](err); !ok {
 			t.Errorf("%s: %v, want a KeyError", name, err)

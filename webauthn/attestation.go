@@ -38,6 +38,9 @@ type Attestation struct {
 	// as with fido-u2f, and where any app on the device may have named it, as with
 	// android-key and android-safetynet.
 	ProvesModel bool
+	// Algorithm is that of the signature by an attestation certificate, where the
+	// statement is of format packed; 0 elsewhere.
+	Algorithm cose.Algorithm
 	// Parts are the statements of format compound, in their order, none of which is
 	// compound itself; nil with every other format.
 	Parts []*Attestation
@@ -73,6 +76,7 @@ func (in *attestedInput) signedBytes() []byte {
 // have in common.
 type statement struct {
 	kind         AttestationType
+	algorithm    cose.Algorithm
 	certificates []*x509.Certificate
 	provesModel  bool
 	parts        []*Attestation
@@ -125,6 +129,7 @@ func verifyStatement(format string, attStmt strictcbor.Item, in *attestedInput) 
 		Certificates: found.certificates,
 		AAGUID:       in.authData.Attested.AAGUID,
 		ProvesModel:  found.provesModel,
+		Algorithm:    found.algorithm,
 		Parts:        found.parts,
 		reserved:     found.reserved,
 	}, nil

@@ -1,6 +1,10 @@
 package webauthn
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+
+	"bestow.dev/cose"
+)
 
 // SerialNumber returns the serial number of the authenticator, which an enterprise
 // attestation has in its certificate (§8.2.1); nil if it has none. It is as good as the
@@ -51,7 +55,7 @@ func VerifyAttestation(attestationObject, clientDataJSON []byte) (*Attestation, 
 		return nil, nil, err
 	}
 	authData := kept.AuthenticatorData
-	key, err := parseCredentialKey(authData.Attested)
+	key, err := parseCredentialKey(authData.Attested, cose.ParseKey)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -49,6 +49,10 @@ type AuthenticationExpectation struct {
 	// AllowCredentials are the IDs the options offered; empty if a discoverable
 	// credential was asked for.
 	AllowCredentials [][]byte
+	// UserPresence is optional only in conformance tests; zero counts as required.
+	UserPresence UserPresence
+	// AllowSHA1Keys accepts a credential key of RS1, as at its registration.
+	AllowSHA1Keys bool
 	// UserKnown says that the account was identified before the ceremony, by name or
 	// session. If not, the response has to name it by user handle.
 	UserKnown bool
@@ -113,7 +117,7 @@ func JudgeAuthentication(exp AuthenticationExpectation, resp *AuthenticationResp
 	}
 
 	// Step 16: somebody touched it.
-	if !authData.Flags.UserPresent() {
+	if exp.UserPresence != UserPresenceOptional && !authData.Flags.UserPresent() {
 		return nil, refuse(ReasonUserPresence, "7.2/16", "nobody touched the authenticator")
 	}
 
@@ -128,7 +132,7 @@ func JudgeAuthentication(exp AuthenticationExpectation, resp *AuthenticationResp
 	}
 
 	// Steps 20 and 21: the credential's own key signed.
-	if err := verifyAssertion(&exp.Credential, resp); err != nil {
+	if err := verifyAssertion(&exp, resp); err != nil {
 		return nil, err
 	}
 
@@ -178,10 +182,10 @@ func verifyIdentity(exp *AuthenticationExpectation, resp *AuthenticationResponse
 }
 
 // verifyAssertion runs steps 20 and 21.
-func verifyAssertion(record *CredentialRecord, resp *AuthenticationResponse) error {
-	key := record.Key
+func verifyAssertion(exp *AuthenticationExpectation, resp *AuthenticationResponse) error {
+	key := exp.Credential.Key
 	if key == nil {
-		parsed, err := cose.ParseKey(record.PublicKey)
+		parsed, err := keyParser(exp.AllowSHA1Keys)(exp.Credential.PublicKey)
 		if err != nil {
 			return refuse(ReasonPublicKeyInvalid, "7.2/21", "the stored key is not usable").because(err)
 		}

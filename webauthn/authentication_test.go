@@ -192,6 +192,10 @@ func TestAuthenticationSteps(t *testing.T) {
 		}, webauthn.ReasonRPIDHash, "7.2/15"},
 		{"step 15: AppID asked for, not answered", func(_ *testing.T, m *madeAssertion) { m.exp.AppID = "https://login.example.com/app.json" }, "", ""},
 		{"step 16: no touch", func(_ *testing.T, m *madeAssertion) { m.auth.flags &^= 0x01 }, webauthn.ReasonUserPresence, "7.2/16"},
+		{"step 16: no touch, which is optional", func(_ *testing.T, m *madeAssertion) {
+			m.auth.flags &^= 0x01
+			m.exp.UserPresence = webauthn.UserPresenceOptional
+		}, "", ""},
 		{"step 17: user not verified", func(_ *testing.T, m *madeAssertion) { m.auth.flags &^= 0x04 }, webauthn.ReasonUserVerification, "7.2/17"},
 		{"step 17: user not verified, nothing said", func(_ *testing.T, m *madeAssertion) { m.auth.flags &^= 0x04; m.exp.UserVerification = "" }, webauthn.ReasonUserVerification, "7.2/17"},
 		{"step 17: user not verified, preferred", func(_ *testing.T, m *madeAssertion) {

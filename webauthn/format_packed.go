@@ -88,7 +88,7 @@ func (s *packedStatement) verifyFull(in *attestedInput) (*statement, error) {
 	}
 	// Whether the key is shared by a batch or certified by an attestation CA cannot
 	// be seen here. Basic claims less.
-	return &statement{kind: AttestationBasic, certificates: chain, provesModel: true}, nil
+	return &statement{kind: AttestationBasic, algorithm: s.alg, certificates: chain, provesModel: true}, nil
 }
 
 // checkPackedCertificate judges the attestation certificate by §8.2.1.

@@ -29,6 +29,11 @@ func findPath(chain []*x509.Certificate, policy TrustPolicy) ([]*x509.Certificat
 	if err := f.checkLeaf(leaf); err != nil {
 		return nil, err
 	}
+	if policy.StrictChain {
+		if err := checkOrder(chain, policy.Anchors); err != nil {
+			return nil, err
+		}
+	}
 	if path := f.extend([]*x509.Certificate{leaf}); path != nil {
 		return path, nil
 	}
@@ -44,6 +49,21 @@ func (f *pathFinder) checkLeaf(leaf *x509.Certificate) *VerificationError {
 		return refuse(ReasonAttestationCertificate, stepTrust, "the attestation certificate is a CA certificate")
 	}
 	return f.checkCommon(leaf)
+}
+
+// checkOrder judges the certificates of a statement by what [TrustPolicy] says of
+// StrictChain.
+func checkOrder(chain, anchors []*x509.Certificate) *VerificationError {
+	last := len(chain) - 1
+	for i := range last {
+		if !bytes.Equal(chain[i].RawIssuer, chain[i+1].RawSubject) {
+			return refuse(ReasonAttestationUntrusted, stepTrust, "certificate %d of x5c is not issued by the one after it", i)
+		}
+	}
+	if last > 0 && slices.ContainsFunc(anchors, chain[last].Equal) {
+		return refuse(ReasonAttestationUntrusted, stepTrust, "x5c ends with the trust anchor itself")
+	}
+	return nil
 }
 
 // extend returns path continued to an anchor, or nil.

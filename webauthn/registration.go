@@ -22,6 +22,9 @@ type RegistrationExpectation struct {
 	// Algorithms are those the options offered. Empty means what clients take an
 	// empty list for: ES256 and RS256.
 	Algorithms []cose.Algorithm
+	// AllowSHA1Keys accepts credential keys of RS1, if the options offered it. It is for
+	// conformance tests and for nothing else.
+	AllowSHA1Keys bool
 	// CredProtect is the least protection level that the options insisted on; zero if
 	// they did not.
 	CredProtect CredProtect
@@ -147,7 +150,7 @@ func VerifyRegistration(exp RegistrationExpectation, resp *RegistrationResponse)
 	}
 
 	// Step 20: the key is usable, and of an algorithm we offered.
-	key, err := registeredKey(exp.Algorithms, authData.Attested)
+	key, err := registeredKey(&exp, authData.Attested)
 	if err != nil {
 		return nil, err
 	}
@@ -191,11 +194,12 @@ func VerifyRegistration(exp RegistrationExpectation, resp *RegistrationResponse)
 var clientDefaults = []cose.Algorithm{cose.ES256, cose.RS256}
 
 // registeredKey returns the new credential's key.
-func registeredKey(offered []cose.Algorithm, attested *AttestedCredential) (*cose.Key, error) {
+func registeredKey(exp *RegistrationExpectation, attested *AttestedCredential) (*cose.Key, error) {
+	offered := exp.Algorithms
 	if len(offered) == 0 {
 		offered = clientDefaults
 	}
-	key, err := parseCredentialKey(attested)
+	key, err := parseCredentialKey(attested, keyParser(exp.AllowSHA1Keys))
 	if err != nil {
 		return nil, err
 	}
@@ -206,12 +210,20 @@ func registeredKey(offered []cose.Algorithm, attested *AttestedCredential) (*cos
 }
 
 // parseCredentialKey reads a new credential's key, which has to be usable.
-func parseCredentialKey(attested *AttestedCredential) (*cose.Key, error) {
-	key, err := cose.ParseKey(attested.PublicKey)
+func parseCredentialKey(attested *AttestedCredential, parse func([]byte) (*cose.Key, error)) (*cose.Key, error) {
+	key, err := parse(attested.PublicKey)
 	if err != nil {
 		return nil, refuse(ReasonPublicKeyInvalid, "7.1/20", "the credential key is not usable").because(err)
 	}
 	return key, nil
+}
+
+// keyParser returns what reads credential keys.
+func keyParser(allowSHA1 bool) func([]byte) (*cose.Key, error) {
+	if allowSHA1 {
+		return cose.ParseKeyAllowingSHA1
+	}
+	return cose.ParseKey
 }
 
 // newRegistration collects what was verified.

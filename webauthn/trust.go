@@ -58,6 +58,11 @@ type TrustPolicy struct {
 	// force at RevocationTime. Without it such a certificate passes.
 	RequireRevocationLists bool
 
+	// StrictChain takes the certificates of a statement only as the conformance tests
+	// have them: each is issued by the one after it, and an anchor that others lead to is
+	// left out. Without it their order does not matter.
+	StrictChain bool
+
 	// AllowSHA1Chain accepts SHA-1 signatures on the certificates of a path.
 	AllowSHA1Chain bool
 

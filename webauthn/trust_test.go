@@ -212,6 +212,40 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// TestStrictChain checks the order of certificates, where it matters.
+func TestStrictChain(t *testing.T) {
+	second := func(c *x509.Certificate) { c.Subject.CommonName = "Example Issuing CA" }
+	for _, test := range []struct {
+		name   string
+		spoil  func(t *testing.T, a *attested)
+		reason webauthn.Reason // empty: accepted
+	}{
+		{"root", func(*testing.T, *attested) {}, ""},
+		{"two intermediates", func(t *testing.T, a *attested) { a.intermediate(t, nil); a.intermediate(t, second) }, ""},
+		{"anchor is the attestation certificate", func(t *testing.T, a *attested) {
+			a.exp.Trust.Anchors = []*x509.Certificate{a.attestation(t).cert}
+		}, ""},
+		{"other order", func(t *testing.T, a *attested) {
+			a.intermediate(t, nil)
+			a.intermediate(t, second)
+			slices.Reverse(a.extra)
+		}, webauthn.ReasonAttestationUntrusted},
+		{"root in x5c", func(_ *testing.T, a *attested) { a.extra = []*x509.Certificate{a.root.cert} }, webauthn.ReasonAttestationUntrusted},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := newFull(t)
+			a.exp.Trust.StrictChain = true
+			test.spoil(t, a)
+			_, err := a.judge(t)
+			step := ""
+			if test.reason != "" {
+				step = "7.1/24"
+			}
+			wantRefusal(t, err, test.reason, step)
+		})
+	}
+}
+
 // TestTrustIgnored checks that a policy which asks for no trust still tells of it.
 func TestTrustIgnored(t *testing.T) {
 	a := newFull(t)

@@ -211,6 +211,11 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.nevis.%w", err)
 		}
 	}
+	if d := &c.Fronts.Conformance; d.Enabled {
+		if err := c.completeConformance(d); err != nil {
+			return fmt.Errorf("fronts.conformance.%w", err)
+		}
+	}
 	if d := c.Fronts.Identity; d != nil {
 		if err := c.completeIdentity(d, at); err != nil {
 			return fmt.Errorf("fronts.identity.%w", err)

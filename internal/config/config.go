@@ -150,9 +150,7 @@ type Fronts struct {
 	OneWelcome    *OneWelcome    `koanf:"onewelcome"`
 	OneSpan       *OneSpan       `koanf:"onespan"`
 	Nevis         *Nevis         `koanf:"nevis"`
-	Conformance   struct {
-		Enabled bool `koanf:"enabled"`
-	} `koanf:"conformance"`
+	Conformance   Conformance    `koanf:"conformance"`
 }
 
 // DigitalAccess opens the Digital Access front.
@@ -242,6 +240,8 @@ func defaults() map[string]any {
 		"metrics-listen": "127.0.0.1:9090",
 		"log.level":      "info",
 		"log.format":     "text",
+
+		"fronts.conformance.prefix": "/conformance",
 	}
 }
 

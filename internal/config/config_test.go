@@ -136,6 +136,9 @@ func TestRefused(t *testing.T) {
 		{"onewelcome nowhere", "conformance: { enabled: false }", "onewelcome: { prefix: / }", "fronts.onewelcome.prefix"},
 		{"onewelcome over our own API", "conformance: { enabled: false }", "onewelcome: { prefix: /api/v1 }", "fronts.onewelcome.prefix"},
 		{"onewelcome over another front", "conformance: { enabled: false }", "onewelcome: { prefix: /rest/v3.0/fido }", "fronts.onewelcome.prefix"},
+		{"conformance for nobody", "conformance: { enabled: false }", "conformance: { enabled: true, relying-party: example.org }", "fronts.conformance.relying-party"},
+		{"conformance over our own API", "conformance: { enabled: false }", "conformance: { enabled: true, relying-party: example.com, prefix: /api/v1 }", "fronts.conformance.prefix"},
+		{"conformance over another front", "conformance: { enabled: false }", "onewelcome: {}\n  conformance: { enabled: true, relying-party: example.com, prefix: /fido/v1 }", "fronts.conformance.prefix"},
 		{"absent front", "conformance: { enabled: false }", "nevis: { tenant: acme }", "fronts.nevis"},
 		{"callback with user", "http://localhost:1/x/", "http://u:p@localhost:1/x/", "callback-url"},
 	}

@@ -123,9 +123,6 @@ func decode(k *koanf.Koanf, base string) (*Config, error) {
 	if err != nil {
 		return nil, describe(err)
 	}
-	if c.Fronts.Conformance.Enabled {
-		return nil, errors.New("fronts.conformance: this version does not have that front")
-	}
 	if err := c.complete(base); err != nil {
 		return nil, err
 	}

@@ -168,6 +168,9 @@ func (s *Service) judgeAuthentication(ctx context.Context, p *policySet, pending
 	if !c.fromU2F() {
 		expected.AppID = "" // a newer credential was never made for one
 	}
+	if err := p.profile.atSignIn(&expected, in.Response); err != nil {
+		return nil, err
+	}
 	made, err := webauthn.JudgeAuthentication(expected, in.Response)
 	if refusedAs(err, webauthn.ReasonSignCount) {
 		return nil, errors.Join(err, &CounterError{Stored: c.SignCount, Got: in.Response.AuthenticatorData.SignCount})

@@ -38,7 +38,12 @@ var (
 	ErrChallengeExists = fault.New(fault.Conflict, "ceremony.challenge_exists", "There is, or was, a ceremony with this challenge at the relying party. A challenge is used once.")
 	ErrImport          = fault.New(fault.Unsupported, "import.unsupported", "This case cannot be imported.")
 
-	ErrSubject         = fault.New(fault.Denied, "subject.other", "The user who is at work may only do this for themselves.")
+	ErrSubject          = fault.New(fault.Denied, "subject.other", "The user who is at work may only do this for themselves.")
+	ErrModelUnknown     = fault.New(fault.Rejected, "metadata.unknown_model", "The metadata does not know this model.")
+	ErrModelAttestation = fault.New(fault.Rejected, "metadata.attestation_type", "The metadata says that this model does not attest like that.")
+	ErrModelAlgorithm   = fault.New(fault.Rejected, "metadata.algorithm", "The metadata says that this model does not sign with that algorithm.")
+	ErrTokenBinding     = fault.New(fault.Rejected, "client_data.token_binding", "The client data speaks of token binding in a way that no client does.")
+
 	ErrOwnRegistration = fault.New(fault.Denied, "registration.self", "Nobody may register a credential for themselves on behalf of themselves.")
 	ErrPolicyRefused   = fault.New(fault.Rejected, "policy.refused", "A policy does not accept this authenticator.")
 	ErrConditional     = fault.New(fault.Invalid, "registration.conditional", "This relying party does not allow credentials to be made without asking the user.")

@@ -63,6 +63,7 @@ func (p *policySet) expect(options *webauthn.CreationOptions, t Terms, at time.T
 	if t.Conditional && p.source.AllowConditionalCreate {
 		expected.UserPresence = webauthn.UserPresenceOptional // 7.1/15
 	}
+	p.profile.expect(&expected)
 	return expected, nil
 }
 
@@ -71,6 +72,11 @@ func (p *policySet) expect(options *webauthn.CreationOptions, t Terms, at time.T
 //
 // Errors: [*webauthn.VerificationError], [*PolicyRefusal].
 func (p *policySet) judge(expected webauthn.RegistrationExpectation, resp *webauthn.RegistrationResponse, now time.Time) (*judged, error) {
+	if p.profile != nil {
+		if err := p.profiled(expected, resp); err != nil {
+			return nil, err
+		}
+	}
 	reg, err := webauthn.JudgeRegistration(expected, resp)
 	if err != nil {
 		return nil, err

@@ -43,6 +43,8 @@ type policySet struct {
 	vendorSets    []string // nil: all
 	models        Models   // nil: none
 
+	profile *Profile // nil: none, as outside of conformance tests
+
 	basis []BasisPart // what of it is kept with each registration
 }
 
@@ -51,6 +53,7 @@ type policySet struct {
 type policies struct {
 	vendors Vendors
 	models  Models
+	profile *Profile
 
 	mu   sync.RWMutex
 	made map[policyKey]compiled
@@ -137,6 +140,7 @@ func (p *policies) make(rp *tenant.RelyingParty) (*policySet, error) {
 		return nil, err
 	}
 	made.models = p.models
+	p.profile.apply(made)
 	if made.basis, err = made.settingsBasis(rp.Documents()); err != nil {
 		return nil, err
 	}

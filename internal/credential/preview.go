@@ -103,6 +103,7 @@ func (p *policies) with(now *policySet, document *policy.Document) (*policySet, 
 		return nil, err
 	}
 	made.models = p.models
+	p.profile.apply(made)
 	return made, nil
 }
 

@@ -189,7 +189,12 @@ func (s *Service) policyThen(ctx context.Context, tenantName string, refs []Basi
 	if err != nil {
 		return nil, err
 	}
-	return b.policy()
+	p, err := b.policy()
+	if err != nil {
+		return nil, err
+	}
+	s.policies.profile.apply(p)
+	return p, nil
 }
 
 // basis is the reverse of settingsBasis and registrationBasis.

@@ -52,6 +52,9 @@ type Config struct {
 	// Models is the metadata of authenticator models. Nil: there is none.
 	Models Models
 
+	// Profile has one relying party behave as conformance tests want it. Nil: none does.
+	Profile *Profile
+
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 
@@ -141,7 +144,7 @@ func New(c Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.policies.vendors, s.policies.models = c.Vendors, c.Models
+	s.policies.vendors, s.policies.models, s.policies.profile = c.Vendors, c.Models, c.Profile
 	s.notices = notices{send: c.Notify, log: s.log}
 	s.wrong = brake{most: s.limits.WrongPerMinute}
 	s.visits = brake{most: s.limits.SessionsPerMinute}

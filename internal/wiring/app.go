@@ -94,12 +94,16 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	if a.Directory, err = tenant.New(ctx, a.DB, fromFile, time.Now); err != nil {
 		return nil, badConfiguration(err)
 	}
+	profile, err := a.conformanceProfile()
+	if err != nil {
+		return nil, badConfiguration(err)
+	}
 	if err := a.openMetadata(); err != nil {
 		return nil, badConfiguration(err)
 	}
 	if a.Credentials, err = credential.New(credential.Config{
 		Store: a.DB, Directory: a.Directory, Trail: a.DB, Vendors: a.Trust, Models: models{a.Metadata},
-		Log: o.Log, Notify: a.notify, Runs: a.runsAbout,
+		Profile: profile, Log: o.Log, Notify: a.notify, Runs: a.runsAbout,
 	}); err != nil {
 		return nil, err
 	}

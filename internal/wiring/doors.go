@@ -63,6 +63,9 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 			return badConfiguration(fmt.Errorf("fronts.nevis.%w", err))
 		}
 	}
+	if err := s.mountConformance(mux); err != nil {
+		return err
+	}
 	if err := s.mountIdentity(mux); err != nil {
 		return err
 	}

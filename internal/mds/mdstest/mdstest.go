@@ -139,6 +139,13 @@ func (s *Service) RevokeSigner() {
 	s.revoked["CA"] = append(s.revoked["CA"], s.Leaf.Cert)
 }
 
+// RevokeCA has the root's revocation list name the CA above who signs the lists.
+func (s *Service) RevokeCA() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked["Root"] = append(s.revoked["Root"], s.CA.Cert)
+}
+
 // Silence has the places of the revocation lists answer with 503, or not any more.
 func (s *Service) Silence(silent bool) {
 	s.mu.Lock()

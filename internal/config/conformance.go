@@ -1,0 +1,26 @@
+package config
+
+import "fmt"
+
+// Conformance opens the front for conformance tests, which asks nobody who they are. It
+// is only to be had on test data.
+type Conformance struct {
+	Enabled             bool   `koanf:"enabled"`
+	Tenant              string `koanf:"tenant"`
+	RelyingParty        string `koanf:"relying-party"`
+	Prefix              string `koanf:"prefix"` // before /attestation and /assertion; may be empty
+	AllowNoUserPresence bool   `koanf:"allow-no-user-presence"`
+}
+
+func (c *Config) completeConformance(d *Conformance) error {
+	if err := c.knowsRelyingParty(&d.Tenant, d.RelyingParty); err != nil {
+		return err
+	}
+	if err := checkPrefix(&d.Prefix); err != nil {
+		return fmt.Errorf("prefix: %w", err)
+	}
+	if o := c.Fronts.OneWelcome; o != nil && o.Prefix == d.Prefix {
+		return fmt.Errorf("prefix: %q is taken by fronts.onewelcome", d.Prefix)
+	}
+	return nil
+}
