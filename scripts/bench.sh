@@ -31,3 +31,10 @@ echo "storing one tiny row a transaction, durable: the floor of everything store
 medians ./internal/store '^BenchmarkGroupCommit$/^sqlite$'
 echo
 go run ./test/load -rounds "$rounds"
+echo
+if compgen -G "${PGBIN:-/usr/lib/postgresql/*/bin}/initdb" >/dev/null || [ -n "${BESTOW_TEST_POSTGRES:-}" ]; then
+  BESTOW_TEST_POSTGRES_FSYNC=on scripts/with-postgres.sh bash -c \
+    'BESTOW_DATABASE=$BESTOW_TEST_POSTGRES go run ./test/load -only processes -rounds "$1"' bench "$rounds"
+else
+  echo "no PostgreSQL server found: processes were measured on SQLite alone"
+fi

@@ -16,9 +16,10 @@ type demoCmd struct {
 }
 
 func (demoCmd) Help() string {
-	return `Starts a real server on loopback and plays an identity manager against its public
-interfaces: options, relay, desktop agent with a software key, callback, stored
-credential, sign-in. Leaves nothing behind.
+	return `Starts a real server on loopback, has the process security-key give somebody a key, and
+plays identity manager, browser and desk against its public interfaces: a link, the
+page, the desktop agent with a software key, the stored credential, a sign-in. Leaves
+nothing behind.
 
 Example:
   bestow demo --serve`

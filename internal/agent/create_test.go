@@ -217,20 +217,22 @@ func TestTouchThatDidNotComeIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// soon leaves the create command not quite a second, from when it is fetched.
+// soon leaves the create command three seconds from when it is fetched: they pass, and a
+// busy machine gets by with them.
 func soon(r *relaytest.Relay) {
 	create := r.Open[slices.IndexFunc(r.Open, func(m *plugout.CommandMessage) bool { return m.Type == plugout.FIDOCreateCredential })]
 	fetched := false
 	r.Before = func(_ http.ResponseWriter, req *http.Request) bool {
 		if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, create.MessageID) && !fetched {
 			fetched = true
-			create.Expires = time.Now().Add(800 * time.Millisecond)
+			create.Expires = time.Now().Add(3 * time.Second)
 		}
 		return false
 	}
 }
 
 func TestTouchThatNeverComes(t *testing.T) {
+	t.Parallel()
 	a, _ := create(t, createCommand(options()), func(r *relaytest.Relay, d *desk) {
 		soon(r)
 		d.status = ctap.StatusUserActionTimeout
@@ -273,6 +275,7 @@ func TestNoKeyThatWouldDo(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			told := 0
 			a, d := create(t, tt.command, func(r *relaytest.Relay, d *desk) {
 				soon(r)
@@ -429,6 +432,7 @@ func TestWithdrawnCommand(t *testing.T) {
 
 // What nobody answers in time is left to the relay's own timeout.
 func TestQuestionThatNobodyAnswers(t *testing.T) {
+	t.Parallel()
 	r := relaytest.New(t)
 	r.Post(plugout.SessionStart, `{}`)
 	r.Post(plugout.FIDOCreateCredential, createCommand(options()))

@@ -341,7 +341,7 @@ func TestPersonWhoLeavesEndsTheSession(t *testing.T) {
 
 func TestSessionThatExpires(t *testing.T) {
 	r := relaytest.New(t)
-	r.Expires = time.Now().Add(150 * time.Millisecond)
+	r.Expires = time.Now().Add(time.Second)
 	r.Post(plugout.SessionStart, `{}`)
 	r.Before = func(_ http.ResponseWriter, req *http.Request) bool {
 		if req.URL.Query().Get("wait") == "" {

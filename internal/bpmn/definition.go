@@ -110,6 +110,10 @@ const (
 	PlugoutSessionField = "fidoSession"
 )
 
+// InvitationForm is the key of the form that leads to another page, such as that of an
+// invitation: each of its read-only fields that is a link is offered as one.
+const InvitationForm = "invitation"
+
 // Field is one thing a person is asked for.
 type Field struct {
 	Name, Label string

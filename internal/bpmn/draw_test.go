@@ -78,6 +78,15 @@ func TestDrawMarks(t *testing.T) {
 	}
 }
 
+// A page that allows no style within it has the style in a sheet of its own.
+func TestDrawUnstyled(t *testing.T) {
+	d := mustParse(t, file(good))
+	with, without := string(bpmn.Draw(d, bpmn.Picture{})), string(bpmn.Draw(d, bpmn.Picture{Unstyled: true}))
+	if !strings.Contains(with, bpmn.Style()) || strings.Contains(without, "<style") || strings.Contains(without, " style=") {
+		t.Errorf("with style:\n%s\nwithout:\n%s", with, without)
+	}
+}
+
 func TestDrawEscapes(t *testing.T) {
 	body := strings.Replace(good, `<userTask id="ask"`, `<userTask name="&lt;script&gt;alert('&amp;&quot;')&lt;/script&gt;&#x9;x" id="ask"`, 1)
 	d := mustParse(t, file(body))

@@ -191,6 +191,11 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.digital-access.prefix: %w", err)
 		}
 	}
+	if d := c.Fronts.OneWelcome; d != nil {
+		if err := c.completeOneWelcome(d); err != nil {
+			return fmt.Errorf("fronts.onewelcome.%w", err)
+		}
+	}
 	if h := c.Fronts.Hermod; h != nil {
 		if err := c.completeHermod(h, at); err != nil {
 			return fmt.Errorf("fronts.hermod.%w", err)
@@ -201,10 +206,35 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.nevis.%w", err)
 		}
 	}
+	if o := c.Fronts.OneSpan; o != nil {
+		if err := c.completeOneSpan(o); err != nil {
+			return fmt.Errorf("fronts.onespan.%w", err)
+		}
+	}
 	if d := c.Fronts.Identity; d != nil {
 		if err := c.completeIdentity(d, at); err != nil {
 			return fmt.Errorf("fronts.identity.%w", err)
 		}
+	}
+	return nil
+}
+
+func (c *Config) completeOneWelcome(d *OneWelcome) error {
+	if d.RelyingParty == "" {
+		if _, err := c.tenantOf(&d.Tenant); err != nil {
+			return err
+		}
+	} else if err := c.knowsRelyingParty(&d.Tenant, d.RelyingParty); err != nil {
+		return err
+	}
+	if err := checkPrefix(&d.Prefix); err != nil {
+		return fmt.Errorf("prefix: %w", err)
+	}
+	if d.Prefix == "" {
+		return errors.New("prefix: is missing")
+	}
+	if da := c.Fronts.DigitalAccess; da != nil && (d.Prefix == da.Prefix+"/fido" || d.Prefix == da.Prefix+"/oauth2") {
+		return fmt.Errorf("prefix: %q is taken by fronts.digital-access", d.Prefix)
 	}
 	return nil
 }

@@ -148,6 +148,8 @@ type Fronts struct {
 	Hermod        *Hermod        `koanf:"hermod"`
 	Identity      *Identity      `koanf:"identity"`
 	Nevis         *Nevis         `koanf:"nevis"`
+	OneWelcome    *OneWelcome    `koanf:"onewelcome"`
+	OneSpan       *OneSpan       `koanf:"onespan"`
 	Conformance   struct {
 		Enabled bool `koanf:"enabled"`
 	} `koanf:"conformance"`
@@ -158,6 +160,34 @@ type DigitalAccess struct {
 	Tenant       string `koanf:"tenant"`
 	RelyingParty string `koanf:"relying-party"`
 	Prefix       string `koanf:"prefix"` // before /fido and /oauth2; empty: none
+}
+
+// OneWelcome opens the front of attestation and assertion options and verify.
+type OneWelcome struct {
+	Tenant           string `koanf:"tenant"`
+	RelyingParty     string `koanf:"relying-party"` // where a request names none; empty: it has to, unless its key has one alone
+	Prefix           string `koanf:"prefix"`        // before all its paths
+	HideUnknownUsers bool   `koanf:"hide-unknown-users"`
+}
+
+// OneSpan opens the front for clients of the OneSpan Trusted Identity platform API.
+type OneSpan struct {
+	Tenant             string          `koanf:"tenant"`
+	RelyingParty       string          `koanf:"relying-party"` // may be one that is made later
+	Prefix             string          `koanf:"prefix"`        // empty: /v1
+	DefaultDomain      string          `koanf:"default-domain"`
+	Domains            []string        `koanf:"domains"` // beside the default one
+	RequireRecentLogin time.Duration   `koanf:"require-recent-login"`
+	MoreTenants        []OneSpanTenant `koanf:"more-tenants"`
+}
+
+// OneSpanTenant is a further tenant of that front.
+type OneSpanTenant struct {
+	Tenant             string        `koanf:"tenant"`
+	RelyingParty       string        `koanf:"relying-party"`
+	DefaultDomain      string        `koanf:"default-domain"`
+	Domains            []string      `koanf:"domains"`
+	RequireRecentLogin time.Duration `koanf:"require-recent-login"`
 }
 
 // Hermod opens the Smart ID Messaging front. Its keys are those of
@@ -225,6 +255,11 @@ func hermodDefaults() map[string]any {
 		"fronts.hermod.callback.retry-delay": 30,
 		"fronts.hermod.swagger.enabled":      true,
 	}
+}
+
+// oneWelcomeDefaults count only where the file opens that front.
+func oneWelcomeDefaults() map[string]any {
+	return map[string]any{"fronts.onewelcome.prefix": "/fido/v1"}
 }
 
 // DefaultTenant is the name of the tenant that exists when the file names none.

@@ -131,7 +131,12 @@ func TestRefused(t *testing.T) {
 		{"half a certificate", "cert-file: c.pem, ", "", "tls"},
 		{"other database", `database: ""`, `database: "mysql://u:secret@h/d"`, "database"},
 		{"public-url of no box", "uri-base: \"\"", "public-url: https://msg.example.com/x", "fronts.hermod.public-url"},
-		{"absent front", "conformance: { enabled: false }", "nevis: { tenant: acme }", "fronts.nevis"},
+		{"onewelcome of nobody", "conformance: { enabled: false }", "onewelcome: { tenant: nobody }", "fronts.onewelcome.tenant"},
+		{"onewelcome for nobody", "conformance: { enabled: false }", "onewelcome: { relying-party: example.org }", "fronts.onewelcome.relying-party"},
+		{"onewelcome nowhere", "conformance: { enabled: false }", "onewelcome: { prefix: / }", "fronts.onewelcome.prefix"},
+		{"onewelcome over our own API", "conformance: { enabled: false }", "onewelcome: { prefix: /api/v1 }", "fronts.onewelcome.prefix"},
+		{"onewelcome over another front", "conformance: { enabled: false }", "onewelcome: { prefix: /rest/v3.0/fido }", "fronts.onewelcome.prefix"},
+		{"nevis without relying party", "conformance: { enabled: false }", "nevis: { tenant: acme }", "fronts.nevis.relying-party"},
 		{"callback with user", "http://localhost:1/x/", "http://u:p@localhost:1/x/", "callback-url"},
 	}
 	for _, tt := range tests {

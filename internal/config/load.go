@@ -73,11 +73,6 @@ func loadFile(k *koanf.Koanf, path string) error {
 		return fmt.Errorf("%s: %s", path, quoted.ReplaceAllString(err.Error(), "a value"))
 	}
 	root := inFile.Raw()
-	for _, front := range []string{"onespan", "onewelcome"} {
-		if inFile.Exists("fronts." + front) {
-			return fmt.Errorf("fronts.%s: this version does not have that front", front)
-		}
-	}
 	if err := kebabHermod(root); err != nil {
 		return err
 	}
@@ -88,6 +83,11 @@ func loadFile(k *koanf.Koanf, path string) error {
 	}
 	if inFile.Exists("fronts.nevis") {
 		if err := k.Load(confmap.Provider(nevisDefaults(), "."), nil); err != nil {
+			return err
+		}
+	}
+	if inFile.Exists("fronts.onewelcome") {
+		if err := k.Load(confmap.Provider(oneWelcomeDefaults(), "."), nil); err != nil {
 			return err
 		}
 	}

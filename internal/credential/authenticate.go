@@ -49,8 +49,8 @@ type BegunAuthentication struct {
 // A client or operator needs fido.authenticate for the relying party. A browser
 // session may sign in to its relying party; one opened to enrol, once it has
 // registered. Errors: user.unknown, user.locked and credential.none, unless they are
-// hidden; policy.wider; ceremony.limit, ceremony.request_exists; session.unknown,
-// session.purpose.
+// hidden; policy.wider; tenant's policy.unknown and policy.conflict for the policies
+// named; ceremony.limit, ceremony.request_exists; session.unknown, session.purpose.
 func (s *Service) BeginAuthentication(ctx context.Context, by tenant.Authority, in BeginAuthentication) (*BegunAuthentication, error) {
 	begun, err := s.beginAuthentication(ctx, by, in)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Service) beginAuthentication(ctx context.Context, by tenant.Authority, 
 	if err := s.mayAuthenticate(ctx, by, &in); err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	p, err := s.policyUnder(ctx, by.Tenant, in.RelyingParty, in.Narrow.Policies)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +147,11 @@ func (s *Service) candidates(ctx context.Context, by tenant.Authority, in BeginA
 		return "", nil, err
 	}
 	var usable []Credential
+	if err == nil && by.SparesOperators {
+		if err := refuseAbove(by, &account.User); err != nil {
+			return "", nil, err
+		}
+	}
 	if err == nil {
 		lapse(account.Credentials, s.clock())
 		usable = slices.DeleteFunc(account.Credentials, func(c Credential) bool { return c.State != Active })

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +23,9 @@ type FinishAuthentication struct {
 	// the relying party allows. To sign in to the console or to tasks it has to be
 	// given: else a site of the same relying party could sign in there as whoever visits it.
 	Origin string
+
+	// ByRequest finds the ceremony by RequestID, as in [FinishRegistration].
+	ByRequest bool
 
 	Response *webauthn.AuthenticationResponse
 
@@ -47,6 +49,9 @@ type SignIn struct {
 	UserVerified bool
 	Warnings     []string
 
+	// WouldRefuse are the rules broken of policies that only monitor; nil for none.
+	WouldRefuse []policy.RefusedBy
+
 	// Session is the signed-in session that was opened for a browser; nil for other
 	// callers. It takes the place of the session that began the ceremony.
 	Session *OpenedSession
@@ -63,7 +68,7 @@ type SignIn struct {
 // anyone else it is unknown. A refusal of the answer spends the ceremony. A counter
 // that did not grow is refused, as a sign of a cloned authenticator. Errors:
 // response.missing; ceremony.unknown, ceremony.used, ceremony.expired,
-// ceremony.request, which change nothing; webauthn.* for an answer that was refused,
+// ceremony.request, ceremony.policy, which change nothing; webauthn.* for an answer that was refused,
 // credential.unknown, credential.suspended, user.locked and ceremony.user, which close
 // the ceremony as failed.
 func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority, in FinishAuthentication) (*SignIn, error) {
@@ -77,14 +82,16 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if by.Subject != "" { // whoever else answers is not the one at work
 		in.User = ByID(UserID(by.Subject))
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	if _, err := s.policy(ctx, by.Tenant, in.RelyingParty); err != nil {
+		return nil, err
+	}
+	key, err := s.ceremonyKey(ctx, by, answered{
+		in.RelyingParty, Authentication, in.Response.ClientData.Challenge, in.RequestID, in.ByRequest, in.User,
+	})
 	if err != nil {
 		return nil, err
 	}
-	pending, err := s.store.AuthenticationAt(ctx, CeremonyKey{
-		Tenant: by.Tenant, RelyingParty: in.RelyingParty, Kind: Authentication,
-		Challenge: sha256.Sum256(in.Response.ClientData.Challenge),
-	}, in.Response.CredentialID)
+	pending, err := s.store.AuthenticationAt(ctx, key, in.Response.CredentialID)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +100,10 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 		pending.Credential.lapse(now)
 	}
 	if err := pending.mayBeFinished(by, taken{in.Ceremony, in.RequestID, in.User}, now); err != nil {
+		return nil, err
+	}
+	p, err := s.policyOf(ctx, &pending.Ceremony)
+	if err != nil {
 		return nil, err
 	}
 	made, err := s.judgeAuthentication(ctx, p, pending, in)
@@ -198,6 +209,9 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 	result := &SignIn{
 		User:         *pending.User,
 		UserVerified: made.Flags.UserVerified(), Warnings: warnings(made.Warnings),
+	}
+	if made.decision != nil {
+		result.WouldRefuse = made.decision.WouldRefuse()
 	}
 	if made.session != nil {
 		opened, err := s.signedInSession(by, made.session, pending, now)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"bestow.dev/internal/audit"
@@ -148,10 +149,17 @@ func (s *Service) openCeremony(ctx context.Context, by tenant.Authority, c *Cere
 	if by.Session != "" {
 		caps.PerAddress = max(0, s.limits.CeremoniesPerAddress)
 	}
+	return s.store.OpenCeremony(ctx, c, caps, begunEvent(by, c, action))
+}
+
+func begunEvent(by tenant.Authority, c *Ceremony, action string) audit.Event {
 	e := acting(by, c.User).Event(c.Created, action)
 	e.RelyingParty, e.User = c.RelyingParty, string(c.User)
 	e.Detail = map[string]string{"ceremony": string(c.ID)}
-	return s.store.OpenCeremony(ctx, c, caps, e)
+	if len(c.Terms.Policies) > 0 {
+		e.Detail["policies"] = strings.Join(c.Terms.Policies, " ")
+	}
+	return e
 }
 
 // refuse closes a ceremony whose answer was refused, with the event that says so,

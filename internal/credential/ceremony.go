@@ -68,11 +68,22 @@ type Ceremony struct {
 type Terms struct {
 	AAGUIDs []string `json:"aaguids,omitempty"` // models accepted; empty: as the policy says
 	Trusted bool     `json:"trusted,omitempty"` // only a trusted attestation will do
+	Self    bool     `json:"self,omitempty"`    // with Trusted: or self attestation
 	Decoy   bool     `json:"decoy,omitempty"`   // for a name that is nobody's: nothing can answer it
+
+	// Policies are further ones of the tenant that have to be met, beside those of the
+	// relying party.
+	Policies []string `json:"policies,omitempty"`
+
+	// ShownName is what the options call the user in place of the login name.
+	ShownName string `json:"shownName,omitempty"`
 
 	// Conditional is for a credential that the client makes without asking its user.
 	// It alone widens something, which the relying party's policy has allowed.
 	Conditional bool `json:"conditional,omitempty"`
+
+	// Name is what the credential is to be called. It decides nothing.
+	Name string `json:"name,omitempty"`
 }
 
 // MayFinish reports whether by is who began the ceremony.

@@ -19,7 +19,7 @@ func checkedRP(t *testing.T, trust tenant.Trust) *tenant.RelyingParty {
 // read anew.
 func TestCompiledOnce(t *testing.T) {
 	var p policies
-	key := policyKey{"acme", "login.example.com"}
+	key := policyKey{"acme", "login.example.com", ""}
 	first, err := p.of(key, checkedRP(t, tenant.Trust{}))
 	if err != nil {
 		t.Fatal(err)

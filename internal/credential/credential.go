@@ -66,6 +66,12 @@ type Credential struct {
 	// returns has it; of a stored credential see [Evidence.Extensions]. May be nil.
 	Extensions *ExtensionOutputs
 
+	// WouldRefuse are the rules that the registration broke of policies that only
+	// monitor; nil for none. UserHandle is its owner's. Only what a registration returns
+	// has these.
+	WouldRefuse []policy.RefusedBy
+	UserHandle  []byte
+
 	ProvisionedBy string // who registered it: the actor, such as "client:idm"
 	Via           string // the front it came through
 	Ref           string // process, command or request id

@@ -13,7 +13,8 @@ import (
 )
 
 // Ref says which credential is meant: by our id, or by relying party and the id its
-// authenticator chose.
+// authenticator chose. With an ID, RelyingParty may be set too: one that is of another
+// is unknown then.
 type Ref struct {
 	ID ID
 
@@ -83,6 +84,9 @@ func (s *Service) find(ctx context.Context, by tenant.Authority, scope tenant.Sc
 	if err != nil {
 		return nil, hide(err, ErrCredentialUnknown)
 	}
+	if ref.RelyingParty != "" && ref.RelyingParty != c.RelyingParty {
+		return nil, ErrCredentialUnknown
+	}
 	c.lapse(s.clock())
 	if err := s.ownedBy(ctx, c, ref.Owner); err != nil {
 		return nil, err
@@ -93,7 +97,7 @@ func (s *Service) find(ctx context.Context, by tenant.Authority, scope tenant.Sc
 // manageable returns a credential that by may change: of nobody who may do more.
 func (s *Service) manageable(ctx context.Context, by tenant.Authority, ref Ref) (*Credential, error) {
 	c, err := s.find(ctx, by, tenant.ScopeManage, ref)
-	if err != nil || by.Covers(tenant.Administrator) {
+	if err != nil || by.Covers(tenant.Administrator) && !by.SparesOperators {
 		return c, err
 	}
 	u, err := s.store.User(ctx, c.Tenant, ByID(c.User))

@@ -110,8 +110,11 @@ func (s *Service) Operators(ctx context.Context, by tenant.Authority) ([]Operato
 // refuseAbove returns operator.above if u holds a role that may do what by may not.
 // Whoever can give such a user a credential, or invite them, can act as them; whoever
 // can lock them decides who watches over the tenant. A browser session acts for its
-// own user alone.
+// own user alone. It returns user.operator if u is an operator and by spares those.
 func refuseAbove(by tenant.Authority, u *User) error {
+	if by.SparesOperators && u.Role != "" {
+		return ErrUserOperator
+	}
 	if by.Session != "" || u.Role == "" || by.Covers(u.Role) {
 		return nil
 	}

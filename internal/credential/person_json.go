@@ -17,7 +17,7 @@ import (
 func (p PersonRecord) MarshalJSON() ([]byte, error) {
 	doc := personDocument{
 		User: userDocument{
-			ID: p.User.ID, Name: p.User.Name, DisplayName: p.User.DisplayName, Handle: p.User.Handle,
+			ID: p.User.ID, Name: p.User.Name, DisplayName: p.User.DisplayName, ShownName: p.User.ShownName, Handle: p.User.Handle,
 			Role: p.User.Role, Locked: p.User.Locked, Created: p.User.Created, Updated: p.User.Updated,
 		},
 		Credentials: make([]credentialDocument, 0, len(p.Credentials)),
@@ -78,6 +78,7 @@ type userDocument struct {
 	ID          UserID         `json:"id"`
 	Name        string         `json:"name"`
 	DisplayName string         `json:"displayName"`
+	ShownName   string         `json:"shownName,omitempty"`
 	Handle      webauthn.Bytes `json:"handle"`
 	Role        tenant.Role    `json:"role,omitempty"`
 	Locked      time.Time      `json:"locked,omitzero"`

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +63,12 @@ type compiled struct {
 	set  *policySet
 }
 
-type policyKey struct{ tenant, rp string }
+// policyKey names a relying party, and what holds there in a ceremony beside its own
+// policies.
+type policyKey struct{ tenant, rp, further string }
+
+// maxCompiled bounds how many are kept: further policies come in any combination.
+const maxCompiled = 1000
 
 // policy returns the policy of a relying party as it is now.
 func (s *Service) policy(ctx context.Context, tenantName, rpID string) (*policySet, error) {
@@ -69,7 +76,30 @@ func (s *Service) policy(ctx context.Context, tenantName, rpID string) (*policyS
 	if err != nil {
 		return nil, err
 	}
-	return s.policies.of(policyKey{tenantName, rpID}, rp)
+	return s.policies.of(policyKey{tenantName, rpID, ""}, rp)
+}
+
+// policyUnder returns the policy of a relying party with further policies in force.
+// Errors: tenant's policy.unknown, policy.conflict.
+func (s *Service) policyUnder(ctx context.Context, tenantName, rpID string, further []string) (*policySet, error) {
+	if len(further) == 0 {
+		return s.policy(ctx, tenantName, rpID)
+	}
+	rp, err := s.rps.RelyingPartyUnder(ctx, tenantName, rpID, further)
+	if err != nil {
+		return nil, err
+	}
+	return s.policies.of(policyKey{tenantName, rpID, strings.Join(rp.Policies, " ")}, rp)
+}
+
+// policyOf returns the policy that an open ceremony's answer is judged by: the relying
+// party's as it is now, with what the ceremony was begun under. Errors: ceremony.policy.
+func (s *Service) policyOf(ctx context.Context, cer *Ceremony) (*policySet, error) {
+	p, err := s.policyUnder(ctx, cer.Tenant, cer.RelyingParty, cer.Terms.Policies)
+	if errors.Is(err, tenant.ErrPolicyUnknown) || errors.Is(err, tenant.ErrPolicyConflict) {
+		return nil, ErrCeremonyPolicy.Because(err)
+	}
+	return p, err
 }
 
 // of returns the policy of rp, which it compiles when rp is not the one it has.
@@ -93,7 +123,7 @@ func (p *policies) of(key policyKey, rp *tenant.RelyingParty) (*policySet, error
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.made == nil {
+	if p.made == nil || len(p.made) >= maxCompiled {
 		p.made = make(map[policyKey]compiled)
 	}
 	p.made[key] = compiled{rp, made.set}
@@ -191,8 +221,7 @@ func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
 	p.insists = slices.ContainsFunc(documents, func(d *policy.Document) bool {
 		return d.Mode == policy.ModeEnforce && slices.Contains(d.At, policy.SignIn)
 	})
-	base.Attestation = webauthn.ConveyanceNone
-	p.attested = own.Demands(policy.Registration, base).Attestation != webauthn.ConveyanceNone
+	p.attested = !own.TakesNone(policy.Registration)
 	return nil
 }
 
@@ -260,14 +289,18 @@ type Narrowing struct {
 	Algorithms       []cose.Algorithm  // some of the policy's, in the order to offer them
 	AAGUIDs          []webauthn.AAGUID // models accepted, all of which the policy accepts
 	RequireTrusted   bool              // only a trusted attestation will do
+	AcceptSelf       bool              // with RequireTrusted: or self attestation, where the policy lets that pass
 	Timeout          time.Duration     // for the client to ask its user
 	Life             time.Duration     // of the challenge
 	Hints            []string          // §5.8.7; they take the place of the policy's
 
-	// Yield leaves the policy as it is wherever the other members would widen it, in
-	// place of refusing them: for callers that ask for the same of any relying party, and
-	// read in the options what came of it.
-	Yield bool
+	// Policies are names of further policies of the tenant, all of which have to be met
+	// beside those of the relying party, at the beginning and at the end.
+	Policies []string
+
+	// PolicyWins leaves a member that accepts more than the policy does, or lasts longer, as
+	// the policy has it, and of Algorithms what the policy leaves, where it would be policy.wider.
+	PolicyWins bool
 }
 
 // terms are a ceremony's settings once policy and narrowing are merged.
@@ -296,26 +329,33 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 		timeout:          rp.Timeout,
 		life:             rp.ChallengeLife,
 		hints:            rp.Hints,
-		stored:           Terms{Trusted: n.RequireTrusted},
+		stored:           Terms{Trusted: n.RequireTrusted, Self: n.RequireTrusted && n.AcceptSelf, Policies: n.Policies},
 	}
+	insisted := !n.PolicyWins
 	// What is preferred is not insisted on, so that less of it accepts nothing more.
-	if !narrow(&t.userVerification, n.UserVerification, webauthn.UserVerificationRequired) && !n.Yield {
+	if !narrow(&t.userVerification, n.UserVerification, webauthn.UserVerificationRequired) && insisted {
 		return terms{}, ErrPolicyWider.At("userVerification")
 	}
-	if !narrow(&t.residentKey, n.ResidentKey, webauthn.ResidentKeyRequired) && !n.Yield {
+	if !narrow(&t.residentKey, n.ResidentKey, webauthn.ResidentKeyRequired) && insisted {
 		return terms{}, ErrPolicyWider.At("residentKey")
 	}
-	if !narrow(&t.attachment, n.Attachment, t.attachment) && !n.Yield {
+	if !narrow(&t.attachment, n.Attachment, t.attachment) && insisted {
 		return terms{}, ErrPolicyWider.At("authenticatorAttachment")
 	}
 	switch {
 	case n.Attestation == "":
 	case p.takes(n.Attestation):
 		t.attestation = n.Attestation
-	case !n.Yield:
+	case insisted:
 		return terms{}, ErrPolicyWider.At("attestation")
 	}
 	if len(n.Algorithms) > 0 {
+		if n.PolicyWins {
+			n.Algorithms = slices.DeleteFunc(slices.Clone(n.Algorithms), func(a cose.Algorithm) bool { return !slices.Contains(demands.Algorithms, a) })
+		}
+		if len(n.Algorithms) == 0 {
+			return terms{}, ErrPolicyWider.At("pubKeyCredParams")
+		}
 		if !within(n.Algorithms, demands.Algorithms) {
 			return terms{}, ErrPolicyWider.At("pubKeyCredParams")
 		}
@@ -330,10 +370,10 @@ func (p *policySet) merge(n Narrowing, demands policy.Demands) (terms, error) {
 	if len(n.Hints) > 0 {
 		t.hints = n.Hints
 	}
-	if !shorten(&t.timeout, n.Timeout) && !n.Yield {
+	if !shorten(&t.timeout, n.Timeout) && insisted {
 		return terms{}, ErrPolicyWider.At("timeout")
 	}
-	if !shorten(&t.life, n.Life) && !n.Yield {
+	if !shorten(&t.life, n.Life) && insisted {
 		return terms{}, ErrPolicyWider.At("life")
 	}
 	t.timeout = min(t.timeout, t.life)
@@ -389,7 +429,8 @@ func (p *policySet) trustAt(t Terms, now time.Time) (webauthn.TrustPolicy, error
 	trust := p.trust
 	trust.Time = now
 	if t.Trusted {
-		trust.Attestation, trust.AcceptNone, trust.AcceptSelf = webauthn.TrustRequire, false, false
+		trust.AcceptSelf = t.Self && (trust.AcceptSelf || trust.Attestation != webauthn.TrustRequire)
+		trust.Attestation, trust.AcceptNone = webauthn.TrustRequire, false
 	}
 	if len(t.AAGUIDs) == 0 {
 		return trust, nil

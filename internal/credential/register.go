@@ -34,7 +34,13 @@ type BeginRegistration struct {
 	RelyingParty string
 	User         UserRef // a browser session may leave it out: it is bound to its user
 
+	// NewUser is made where User is nobody, or zero, together with the ceremony; nil:
+	// there has to be one. It needs users.write for the relying party. Where the handle is
+	// nil it is that of User, if User is a handle; an empty name is made from the handle.
+	NewUser *NewUser
+
 	DisplayName string // shown by the authenticator instead of the user's; empty: theirs
+	ShownName   string // shown instead of the login name, and no key; empty: that
 	RequestID   string // the caller's own id, unique at the relying party; empty for none
 
 	// Extensions are client extension inputs by identifier (§9), which stand above those
@@ -45,6 +51,13 @@ type BeginRegistration struct {
 	Narrow Narrowing
 
 	ChallengeBytes int // length of the challenge, 16 to 64; zero means 32
+
+	// Name is what to call the credential unless the finish says otherwise; empty: nothing.
+	Name string
+
+	// SignedInWithin asks that a user who has credentials here has used one of them
+	// within this time. Zero asks for nothing.
+	SignedInWithin time.Duration
 
 	// AllowRepeat lets an authenticator that holds a credential of the user make
 	// another: the options then exclude none.
@@ -72,8 +85,9 @@ type BegunRegistration struct {
 // the user, unless a token proves the user to be at work themselves; a browser session
 // must be one that was opened to enrol. Who lacks a right is written down. Errors:
 // subject.other; user.required, user.unknown, user.locked; registration.self, operator.above;
-// policy.wider, registration.conditional; credential.limit; ceremony.limit,
-// ceremony.request_exists; session.unknown,
+// policy.wider, registration.conditional; tenant's policy.unknown and policy.conflict for
+// the policies named; user.exists, user.name, user.display_name and user.handle for a new
+// user; credential.limit; ceremony.limit, ceremony.request_exists; session.unknown,
 // session.purpose, session.registered, and invitation.additional_needed where the user
 // got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {
@@ -89,7 +103,7 @@ func (s *Service) beginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	p, err := s.policyUnder(ctx, by.Tenant, in.RelyingParty, in.Narrow.Policies)
 	if err != nil {
 		return nil, err
 	}
@@ -98,17 +112,25 @@ func (s *Service) beginRegistration(ctx context.Context, by tenant.Authority, in
 		return nil, err
 	}
 	switch {
+	case in.ShownName != "" && !validUserName(in.ShownName):
+		return nil, ErrUserName.At("shownName")
 	case !validText(in.DisplayName, maxNameChars):
 		return nil, ErrUserDisplayName.At("displayName")
 	case !validText(in.RequestID, maxRequestIDChars):
 		return nil, ErrRequestID.At("requestId")
+	case !validText(in.Name, maxCredentialNameChars):
+		return nil, ErrCredentialName.At("name")
 	}
-	account, err := s.subjectAccount(ctx, by, in.RelyingParty, in.User)
+	t.stored.Name = in.Name
+	account, isNew, err := s.accountOrNew(ctx, by, in)
 	if err != nil {
 		return nil, err
 	}
 	if err := mayHaveCredential(by, p, account); err != nil {
 		return nil, err
+	}
+	if !account.signedInSince(s.clock(), in.SignedInWithin) {
+		return nil, ErrNotRecent
 	}
 	if session != nil && !session.Additional && len(account.Credentials) > 0 {
 		return nil, ErrAdditionalNeeded
@@ -125,8 +147,17 @@ func (s *Service) beginRegistration(ctx context.Context, by tenant.Authority, in
 	if err != nil {
 		return nil, err
 	}
-	c.User, c.RequestID = account.User.ID, in.RequestID
-	if err := s.openCeremony(ctx, by, c, "registration.begun"); err != nil {
+	c.User, c.RequestID, c.Terms.ShownName = account.User.ID, in.RequestID, in.ShownName
+	if isNew {
+		err = s.openFirstCeremony(ctx, by, &account.User, c)
+	} else {
+		err = s.openCeremony(ctx, by, c, "registration.begun")
+	}
+	if isNew && errors.Is(err, ErrUserExists) && !in.User.IsZero() { // made by another meanwhile
+		in.NewUser = nil
+		return s.BeginRegistration(ctx, by, in)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &BegunRegistration{Ceremony: c.ID, User: account.User, Options: options, JSON: c.Options, Expires: c.Expires}, nil
@@ -171,6 +202,15 @@ func mayHaveCredential(by tenant.Authority, p *policySet, a *Account) error {
 	return nil
 }
 
+// signedInSince reports whether the account has no credential, or has used one no longer
+// than within before now; true if within is zero.
+func (a *Account) signedInSince(now time.Time, within time.Duration) bool {
+	if within == 0 || len(a.Credentials) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.Credentials, func(c Credential) bool { return now.Sub(c.LastUsed) <= within })
+}
+
 func (s *Service) account(ctx context.Context, tenantName, rp string, who UserRef) (*Account, error) {
 	if err := who.check(); err != nil {
 		return nil, err
@@ -182,7 +222,7 @@ func creationOptions(p *policySet, t terms, a *Account, in BeginRegistration, ch
 	o := webauthn.CreationOptions{
 		RP: webauthn.RPEntity{ID: p.source.ID, Name: p.source.Name},
 		User: webauthn.UserEntity{
-			ID: a.User.Handle, Name: a.User.Name, DisplayName: cmp.Or(in.DisplayName, a.User.DisplayName),
+			ID: a.User.Handle, Name: cmp.Or(in.ShownName, a.User.Name), DisplayName: cmp.Or(in.DisplayName, a.User.DisplayName),
 		},
 		Challenge:        challenge,
 		PubKeyCredParams: webauthn.Parameters(t.algorithms...),

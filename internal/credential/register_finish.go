@@ -2,7 +2,6 @@ package credential
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,9 +24,15 @@ type FinishRegistration struct {
 	Ceremony  CeremonyID
 	RequestID string
 
+	// ByRequest finds the ceremony by RequestID, which is then required, and not by the
+	// challenge that was answered: an answer to another challenge is a refused answer to
+	// this request, and spends it.
+	ByRequest bool
+
 	Response *webauthn.RegistrationResponse
 
-	Name      string // what to call the credential; empty: nothing
+	Name      string // what to call the credential; empty: what was said when it began, or nothing
+	NameModel bool   // call it by its model, where nobody says otherwise and it is proven to be of one
 	UserAgent string // of the client; cut to what is kept of it
 }
 
@@ -58,9 +63,8 @@ type JudgedRegistration struct {
 // anyone else it is unknown. A refusal of the answer spends the ceremony, so that a
 // challenge cannot be tried twice. Errors: response.missing, credential.name;
 // ceremony.unknown, ceremony.used, ceremony.expired, ceremony.user, user.unknown,
-// ceremony.request, user.locked, registration.self and operator.above, which change
-// nothing;
-// webauthn.* and policy.refused for an answer that was refused, which closes the
+// ceremony.request, ceremony.policy, user.locked, registration.self and operator.above,
+// which change nothing; webauthn.* and policy.refused for an answer that was refused, which closes the
 // ceremony as failed.
 func (s *Service) JudgeRegistration(ctx context.Context, by tenant.Authority, in FinishRegistration) (*JudgedRegistration, error) {
 	j, err := s.judgeFinish(ctx, by, in)
@@ -80,14 +84,16 @@ func (s *Service) judgeFinish(ctx context.Context, by tenant.Authority, in Finis
 	if err := requireUnlessSession(by, tenant.ScopeProvision, in.RelyingParty); err != nil {
 		return nil, err
 	}
-	p, err := s.policy(ctx, by.Tenant, in.RelyingParty)
+	if _, err := s.policy(ctx, by.Tenant, in.RelyingParty); err != nil {
+		return nil, err
+	}
+	key, err := s.ceremonyKey(ctx, by, answered{
+		in.RelyingParty, Registration, in.Response.ClientData.Challenge, in.RequestID, in.ByRequest, in.User,
+	})
 	if err != nil {
 		return nil, err
 	}
-	pending, err := s.store.RegistrationAt(ctx, CeremonyKey{
-		Tenant: by.Tenant, RelyingParty: in.RelyingParty, Kind: Registration,
-		Challenge: sha256.Sum256(in.Response.ClientData.Challenge),
-	})
+	pending, err := s.store.RegistrationAt(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +106,10 @@ func (s *Service) judgeFinish(ctx context.Context, by tenant.Authority, in Finis
 	}
 
 	cer := &pending.Ceremony
+	p, err := s.policyOf(ctx, cer)
+	if err != nil {
+		return nil, err
+	}
 	by = acting(by, cer.User)
 	made, options, err := p.judgeRegistration(cer, in.Response, now)
 	if err != nil {
@@ -110,13 +120,14 @@ func (s *Service) judgeFinish(ctx context.Context, by tenant.Authority, in Finis
 		return nil, err
 	}
 	c := newCredential(by, cer, made.Registration, now)
-	c.UserName, c.Name, c.UserAgent = pending.User.Name, in.Name, clip(in.UserAgent, maxUserAgentChars)
+	c.UserName, c.Name, c.UserAgent = pending.User.Name, nameOf(&in, cer, made), clip(in.UserAgent, maxUserAgentChars)
 	c.Attachment = string(in.Response.Attachment)
 	c.Asked = askedFor(options)
 	c.Discoverable, c.Extensions = discoverable(made.Registration, options), extensionOutputs(made.Registration)
+	c.WouldRefuse, c.UserHandle = made.decision.WouldRefuse(), pending.User.Handle
 	return &JudgedRegistration{by: by, cer: cer, user: pending.User, done: Registered{
 		Ceremony: cer.ID, Credential: c, Evidence: evidence(cer, made, told(in.Response, made), p.version, basis, now),
-		Session: by.Session, Most: p.source.MaxCredentialsPerUser, At: now,
+		Session: by.Session, Most: p.source.MaxCredentialsPerUser, ShownName: cer.Terms.ShownName, At: now,
 	}}, nil
 }
 

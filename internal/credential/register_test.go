@@ -48,12 +48,13 @@ func TestRegistration(t *testing.T) {
 		Format: "packed", AttestationType: "self", Warnings: c.Warnings,
 		Name: "Office key", UserAgent: "Firefox 1", State: credential.Active, Version: 1,
 		Created: w.clock(), Updated: w.clock(), ProvisionedBy: "client:idm", Via: "api", Ref: "req-1",
+		Asked: credential.Asked{Attestation: "direct", ResidentKey: "required", UserVerification: "required"},
 	}
-	want.Extensions = &credential.ExtensionOutputs{}
+	want.Extensions, want.UserHandle = &credential.ExtensionOutputs{}, alice.Handle
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("credential:\ngot  %+v\nwant %+v", c, want)
 	}
-	want.Extensions = nil // told once, and not stored
+	want.Extensions, want.UserHandle = nil, nil // told once, and not stored
 	stored, err := w.svc.Get(t.Context(), w.idm, credential.Ref{RelyingParty: site, CredentialID: f.id})
 	check(t, err)
 	if !reflect.DeepEqual(stored, want) {

@@ -101,7 +101,7 @@ func (s *Service) Reverify(ctx context.Context, by tenant.Authority, ref Ref, ho
 	if how == ByThen && len(e.Basis) > 0 {
 		p, err = s.policyThen(ctx, c.Tenant, e.Basis)
 	} else {
-		p, err = s.policy(ctx, c.Tenant, c.RelyingParty)
+		p, err = s.policyNow(ctx, c, e.Terms.Policies)
 	}
 	if err != nil {
 		return nil, err
@@ -112,6 +112,16 @@ func (s *Service) Reverify(ctx context.Context, by tenant.Authority, ref Ref, ho
 	}
 	r := &Reverification{Credential: *c, By: how, Time: e.Judged, BasisKept: len(e.Basis) > 0}
 	return r, r.judge(p, e, at)
+}
+
+// policyNow returns today's policy for a credential that was registered under further
+// policies; where these are gone, that of the relying party alone.
+func (s *Service) policyNow(ctx context.Context, c *Credential, further []string) (*policySet, error) {
+	p, err := s.policyUnder(ctx, c.Tenant, c.RelyingParty, further)
+	if errors.Is(err, tenant.ErrPolicyUnknown) || errors.Is(err, tenant.ErrPolicyConflict) {
+		return s.policy(ctx, c.Tenant, c.RelyingParty)
+	}
+	return p, err
 }
 
 // judge judges kept evidence by p, as of a time.

@@ -21,6 +21,10 @@ type Directory interface {
 	// RelyingParty returns a relying party of the tenant, with every default filled
 	// in, or tenant's rp.unknown. The caller does not change it.
 	RelyingParty(ctx context.Context, tenantName, rpID string) (*tenant.RelyingParty, error)
+
+	// RelyingPartyUnder returns one likewise, with further policies of the tenant in
+	// force. Errors: tenant's policy.unknown and policy.conflict as well.
+	RelyingPartyUnder(ctx context.Context, tenantName, rpID string, policies []string) (*tenant.RelyingParty, error)
 }
 
 // Config is what a [Service] is made of. Store and Directory are required.

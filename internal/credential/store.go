@@ -108,6 +108,11 @@ type CeremonyStore interface {
 	// ceremony.request_exists if the request id is taken at the relying party.
 	OpenCeremony(ctx context.Context, c *Ceremony, caps Caps, e audit.Event) error
 
+	// OpenFirstCeremony stores a user and the open ceremony that is their first. It
+	// returns user.exists if their [NameKey] or handle is taken in the tenant, and
+	// ceremony.request_exists if the request id is taken at the relying party.
+	OpenFirstCeremony(ctx context.Context, u *User, c *Ceremony, events []audit.Event) error
+
 	// ImportCeremony stores an open ceremony that did not begin here, with what i brings
 	// along, in a database that was made as test data. It returns test_data.required in
 	// any other; user.exists if i.User's [NameKey] or handle is taken in the tenant;
@@ -134,7 +139,7 @@ type CeremonyStore interface {
 	Ceremony(ctx context.Context, ref CeremonyRef) (*Ceremony, error)
 
 	// CompleteRegistration lets an open ceremony succeed and stores the credential it
-	// made, with its evidence. It returns, and changes nothing then: ceremony.unknown,
+	// made, with its evidence and its user's done.ShownName. It returns, and changes nothing then: ceremony.unknown,
 	// ceremony.used or ceremony.expired; user.unknown or user.locked; credential.exists
 	// if the relying party knows the credential id, whoever's it is; credential.limit if
 	// the user has done.Most credentials at the relying party; session.unknown or
@@ -204,6 +209,7 @@ type Registered struct {
 	Evidence   *Evidence
 	Session    string // the browser session that did it; empty for none
 	Most       int    // credentials the user may have; zero for any number
+	ShownName  string // the user name shown from now on; empty: as before
 	At         time.Time
 }
 

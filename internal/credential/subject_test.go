@@ -91,8 +91,8 @@ func TestSubjectElsewhere(t *testing.T) {
 	wantFault(t, err, tenant.ErrDenied)
 }
 
-// What would widen the policy yields to it where the caller says so.
-func TestYield(t *testing.T) {
+// What would widen the policy, times too, leaves it as it is where the caller says so.
+func TestPolicyWinsOverTime(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	w.has(tenant.RelyingParty{Tenant: "acme", ID: site, UserVerification: "required", AuthenticatorAttachment: "cross-platform"})
@@ -101,7 +101,7 @@ func TestYield(t *testing.T) {
 	}}
 	_, err := w.svc.BeginRegistration(t.Context(), w.idm, in)
 	wantFault(t, err, credential.ErrPolicyWider)
-	in.Narrow.Yield = true
+	in.Narrow.PolicyWins = true
 	begun, err := w.svc.BeginRegistration(t.Context(), w.idm, in)
 	check(t, err)
 	o := begun.Options

@@ -26,6 +26,10 @@ type User struct {
 	Name        string // the login name, unique in the tenant without regard to case
 	DisplayName string
 
+	// ShownName is what the caller who registered the newest credential called the user:
+	// for people to read, and neither unique nor a key. Empty: nobody said.
+	ShownName string
+
 	// Handle is the WebAuthn user handle (§5.4.3): opaque, unique in the tenant and
 	// fixed for the user's life, also while they have no credential.
 	Handle []byte

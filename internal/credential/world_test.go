@@ -47,6 +47,14 @@ func (w *world) RelyingParty(ctx context.Context, tenantName, id string) (*tenan
 	return nil, tenant.ErrRelyingPartyUnknown
 }
 
+// RelyingPartyUnder implements [credential.Directory].
+func (w *world) RelyingPartyUnder(ctx context.Context, tenantName, id string, policies []string) (*tenant.RelyingParty, error) {
+	if w.directory == nil {
+		return nil, tenant.ErrPolicyUnknown
+	}
+	return w.directory.RelyingPartyUnder(ctx, tenantName, id, policies)
+}
+
 // has describes a relying party anew.
 func (w *world) has(rp tenant.RelyingParty) {
 	w.t.Helper()

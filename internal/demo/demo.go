@@ -1,10 +1,11 @@
-// Package demo plays Bestow's main job on one machine, from the creation options to
-// the first sign-in, and prints it as a timeline.
+// Package demo plays Bestow's main job on one machine, from an empty server to the
+// first sign-in, and prints it as a timeline.
 //
 // The server is a real one: wired as `bestow serve` wires it, on loopback, with a
-// fresh data directory. Everything the demo asks of it goes through its public HTTP
-// interfaces, as an identity manager's would; the desktop agent runs in a process of
-// its own.
+// fresh data directory. The process security-key, as it is shipped, does the work. The
+// demo plays those around it, each through the public HTTP interfaces and with no more
+// rights than they need: who sets the server up, an identity manager, the person in her
+// browser, a website. The desktop agent runs in a process of its own.
 package demo
 
 import (
@@ -13,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -29,15 +29,22 @@ type Options struct {
 	Listen  string    // empty: a free loopback port
 }
 
-// The cast.
+// The cast: a tenant with its relying party, three API clients with no more rights than
+// each needs, and Alice.
 const (
 	tenantName   = "demo"
 	relyingParty = "localhost"
-	clientID     = "identity-manager"
-	callbackUser = "relay"
+	setupID      = "setup"
+	managerID    = "identity-manager"
+	websiteID    = "website"
 	userName     = "alice@example.com"
-	keyName      = "Alice's security key"
+	definition   = "security-key"
+	orderNumber  = "order-4711"
 )
+
+// linkSeconds is how long the desktop agent has to open the link. Nobody hurries a demo on
+// a busy machine.
+const linkSeconds = 120
 
 // overallTime bounds the story; after it something hangs.
 const overallTime = 60 * time.Second
@@ -45,17 +52,17 @@ const overallTime = 60 * time.Second
 // play is one performance. It is for one goroutine.
 type play struct {
 	Options
-	t         timeline
-	dir       string
-	secrets   secrets
-	agent     agent
-	callbacks *receiver
-	server    *wiring.Server
-	manager   manager
+	t       timeline
+	dir     string
+	keys    map[string]string // of the API clients; made for one performance, and end with it
+	agent   agent
+	server  *wiring.Server
+	setup   client
+	manager client
+	website client
+	browser *browser
+	run     string // id of the run that gives Alice her key
 }
-
-// secrets are made for one performance and end with it.
-type secrets struct{ api, relay, callback string }
 
 // Run plays the whole flow. It returns nil if every step went well, and the first
 // failed step's cause otherwise. Whatever it started has ended when it returns.
@@ -91,9 +98,6 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // end stops what the performance started.
 func (p *play) end(ctx context.Context) error {
-	if p.callbacks != nil {
-		p.callbacks.close()
-	}
 	if p.server == nil {
 		return nil
 	}
@@ -112,15 +116,24 @@ func (p *play) story(ctx context.Context) error {
 	if err := p.trustRelay(ctx); err != nil {
 		return err
 	}
-	options, err := p.takeOptions(ctx)
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
+	link, err := p.ask(ctx)
 	if err != nil {
 		return err
 	}
-	created, err := p.createAtTheDesk(ctx, options)
+	if err := p.atTheDesk(ctx, link); err != nil {
+		return err
+	}
+	answer, err := p.readRuns(ctx)
 	if err != nil {
 		return err
 	}
-	if err := p.storeCredential(ctx, created); err != nil {
+	if err := p.readCredential(ctx); err != nil {
+		return err
+	}
+	if err := p.replay(ctx, answer); err != nil {
 		return err
 	}
 	if err := p.signIn(ctx); err != nil {
@@ -132,21 +145,45 @@ func (p *play) story(ctx context.Context) error {
 // whatNext says what to try on the server that stays up. The verbs of the command
 // line learn its address from the file, which could not name it before.
 func (p *play) whatNext() error {
-	file := filepath.Join(p.dir, "bestow.yaml")
 	text := p.configuration() + "public-url: " + p.server.URL + "\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
 		return err
 	}
+	verb := func(words string) string { return p.program() + " " + words + " --config " + p.configFile() }
+	curl := "curl --cacert " + p.agent.caFile + " "
 	_, err := fmt.Fprintf(p.Out, `
   The server stays up until you press Ctrl-C. Try, in another terminal:
 
-    curl --cacert %[1]s -u %[2]s:$(cat %[3]s) %[4]s/api/v1/users
-    curl --cacert %[1]s %[4]s/api/v1/openapi.json
-    %[6]s credential list --config %[5]s
-    %[6]s audit verify --config %[5]s
-    %[6]s user invite bob@example.com --create --config %[5]s
+    %s
+    %s
+    %s
+    %s
+    %s
+    %s
+    %s
+    %s
 
-`, p.agent.caFile, clientID, filepath.Join(p.dir, "keys", "api"), p.server.URL, file, p.program())
+  In a browser that trusts %s, after you have made yourself an operator with the link
+  that the last of these prints: the run, where it came by, and what it says of it.
+
+    %s
+    %s/console/runs/%s
+    %s
+
+`,
+		verb("process list"),
+		verb("process show "+p.run),
+		verb("process draw "+p.run+" --out run.svg"),
+		verb("credential list"),
+		verb("audit verify"),
+		verb("user invite bob@example.com --create"),
+		curl+"-u "+setupID+":$(cat "+p.keyFile(setupID)+") "+p.server.URL+"/api/v1/users",
+		curl+p.server.URL+"/api/v1/openapi.json",
+		p.agent.caFile,
+		p.server.URL+"/api/v1/docs",
+		p.server.URL, p.run,
+		verb("operator invite carol@example.com --role administrator"),
+	)
 	return err
 }
 

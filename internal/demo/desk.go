@@ -20,6 +20,7 @@ type agent struct {
 	program    []string // the program and what stands before its verbs
 	home       string
 	caFile     string
+	public     []byte // its signing key's public half, as a JWKS
 	pin        string
 	passphrase string
 }
@@ -27,8 +28,8 @@ type agent struct {
 // keyFile is where the software security key keeps its sealed state.
 func (a *agent) keyFile() string { return filepath.Join(a.home, "security.key") }
 
-// command prepares a run of the agent. Its PIN and passphrase go through an
-// inherited pipe, never through arguments or the environment, where others could
+// command prepares a run of the agent. Its PIN and passphrase go through an inherited
+// pipe, the descriptor 3, never through arguments or the environment, where others could
 // read them.
 func (a *agent) command(ctx context.Context, args ...string) (*exec.Cmd, func() error, error) {
 	all := append(append([]string{}, a.program[1:]...), args...)
@@ -74,39 +75,52 @@ func (a *agent) run(ctx context.Context, stdin io.Reader, args ...string) ([]byt
 // visit is an agent that opened a link. Its events tell what it is doing.
 type visit struct {
 	cancel context.CancelFunc
+	form   *os.File // takes the code that the form shows
 	events chan agentEvent
-	ended  chan error // receives once
+	ended  chan error // receives once, before events is closed
 }
 
 // agentEvent is a line of the agent's --events output.
 type agentEvent struct {
-	Event   string `json:"event"`
-	Message string `json:"message"`
+	Phase     string `json:"phase"`
+	MatchCode string `json:"matchCode"`
 }
 
 // open starts the agent on a plugout link. The visit has to be closed.
 func (a *agent) open(ctx context.Context, link string) (*visit, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd, start, err := a.command(ctx,
-		"open", "--dir", a.home, "--ca-file", a.caFile, "--softkey", a.keyFile(),
-		"--secrets-fd", "3", "--yes", "--events", "-")
-	if err != nil {
+	v := &visit{cancel: cancel, events: make(chan agentEvent, 64), ended: make(chan error, 1)}
+	if err := v.start(ctx, a, link); err != nil {
 		cancel()
 		return nil, err
 	}
+	return v, nil
+}
+
+func (v *visit) start(ctx context.Context, a *agent, link string) error {
+	cmd, start, err := a.command(ctx,
+		"open", "--dir", a.home, "--ca-file", a.caFile, "--softkey", a.keyFile(),
+		"--secrets-fd", "3", "--match-fd", "4", "--yes", "--events", "-")
+	if err != nil {
+		return err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	cmd.ExtraFiles = append(cmd.ExtraFiles, read)
 	cmd.Stdin = strings.NewReader(link) // its code is a secret too
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		cancel()
-		return nil, err
+		return errors.Join(err, write.Close())
 	}
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	if err := start(); err != nil {
-		cancel()
-		return nil, err
+		return errors.Join(err, write.Close())
 	}
-	v := &visit{cancel: cancel, events: make(chan agentEvent, 64), ended: make(chan error, 1)}
+	v.form = write
 	go func() {
 		defer close(v.events)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
@@ -124,7 +138,30 @@ func (a *agent) open(ctx context.Context, link string) (*visit, error) {
 		}
 		v.ended <- err
 	}()
-	return v, nil
+	return nil
+}
+
+// reaches returns the event with which the agent comes to a phase.
+func (v *visit) reaches(ctx context.Context, phase string) (agentEvent, error) {
+	for {
+		select {
+		case e, ok := <-v.events:
+			switch {
+			case !ok:
+				return e, errors.Join(errors.New("the desktop agent ended before it came to "+phase), <-v.ended)
+			case e.Phase == phase:
+				return e, nil
+			}
+		case <-ctx.Done():
+			return agentEvent{}, context.Cause(ctx)
+		}
+	}
+}
+
+// tell says to the agent what code the form shows.
+func (v *visit) tell(code string) error {
+	_, err := v.form.WriteString(code + "\n")
+	return err
 }
 
 // close ends the agent if it still runs, and waits until it has ended.
@@ -132,6 +169,7 @@ func (v *visit) close() {
 	v.cancel()
 	for range v.events {
 	}
+	_ = v.form.Close() // only if nobody ever read it
 }
 
 // wait returns when the agent has ended by itself.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,21 +17,18 @@ import (
 	"bestow.dev/internal/config"
 	"bestow.dev/internal/localca"
 	"bestow.dev/internal/wiring"
+	"bestow.dev/processes"
 )
 
 // prepare makes the keys, the agent's home and the configuration file.
 func (p *play) prepare(ctx context.Context) (err error) {
 	s := p.t.begin(you, desk, "install it")
-	p.secrets = secrets{api: rand.Text() + rand.Text(), relay: rand.Text() + rand.Text(), callback: rand.Text()}
 	p.agent = agent{
 		program:    p.Program,
 		home:       filepath.Join(p.dir, "desk"),
 		caFile:     filepath.Join(p.dir, "data", "tls", localca.CAFile),
 		pin:        "2468-demo",
 		passphrase: rand.Text(),
-	}
-	if p.callbacks, err = listenForCallbacks(callbackUser, p.secrets.callback); err != nil {
-		return s.failed(err)
 	}
 	keys := filepath.Join(p.dir, "keys")
 	if err := errors.Join(os.MkdirAll(keys, 0o700), os.MkdirAll(p.agent.home, 0o700)); err != nil {
@@ -39,24 +37,27 @@ func (p *play) prepare(ctx context.Context) (err error) {
 	if _, err := p.agent.run(ctx, nil, "install", "--dir", p.agent.home, "--key-only"); err != nil {
 		return s.failed(err)
 	}
-	public, err := p.agent.run(ctx, nil, "key", "show", "--jwks", "--dir", p.agent.home)
-	if err != nil {
+	if p.agent.public, err = p.agent.run(ctx, nil, "key", "show", "--jwks", "--dir", p.agent.home); err != nil {
 		return s.failed(err)
 	}
-	for name, text := range map[string]string{
-		"keys/agents.jwks": string(public),
-		"keys/api":         p.secrets.api + "\n",
-		"keys/relay":       p.secrets.relay + "\n",
-		"keys/callback":    callbackUser + ":" + p.secrets.callback + "\n",
-		"bestow.yaml":      p.configuration(),
-	} {
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+	p.keys = map[string]string{setupID: newKey(), managerID: newKey(), websiteID: newKey()}
+	for id, key := range p.keys {
+		if err := os.WriteFile(p.keyFile(id), []byte(key+"\n"), 0o600); err != nil {
 			return s.failed(err)
 		}
 	}
-	s.done("a signing key of its own; the relay gets the public half")
+	if err := os.WriteFile(p.configFile(), []byte(p.configuration()), 0o600); err != nil {
+		return s.failed(err)
+	}
+	s.done("a signing key of its own, whose public half Bestow gets below")
 	return nil
 }
+
+func newKey() string { return rand.Text() + rand.Text() }
+
+func (p *play) keyFile(client string) string { return filepath.Join(p.dir, "keys", client) }
+
+func (p *play) configFile() string { return filepath.Join(p.dir, "bestow.yaml") }
 
 // configuration is what an operator would write.
 func (p *play) configuration() string {
@@ -69,28 +70,22 @@ metrics-listen: 127.0.0.1:0
 data: data
 log: { level: warn }
 tenants:
-  - name: %s
+  - name: %[2]s
     relying-parties:
-      - { id: %s, name: Bestow demo }
+      - { id: %[3]s, name: Bestow demo }
     clients:
-      - { id: %s, key-file: keys/api, scopes: [ users.write, fido.provision, fido.read, fido.authenticate, audit.read ] }
+      - { id: %[4]s, key-file: keys/%[4]s, scopes: [ admin ] }
+      - { id: %[5]s, key-file: keys/%[5]s, scopes: [ users.write, process.run ] }
+      - { id: %[6]s, key-file: keys/%[6]s, scopes: [ fido.authenticate ] }
 fronts:
-  digital-access: { tenant: %s, relying-party: %s }
-  hermod:
-    tenant: %s
-    callback: { attempts: 3, retry-delay: 1 }
-    allowed-clients:
-      - client-id: %s
-        key-file: keys/relay
-        callback-url: %s
-        callback-basic-auth-file: keys/callback
-        attestation-keys: keys/agents.jwks
-`, listen, tenantName, relyingParty, clientID, tenantName, relyingParty, tenantName, clientID, p.callbacks.url)
+  digital-access: { tenant: %[2]s, relying-party: %[3]s }
+  hermod: { tenant: %[2]s }
+`, listen, tenantName, relyingParty, setupID, managerID, websiteID)
 }
 
 func (p *play) startServer(ctx context.Context) error {
 	s := p.t.begin(you, bestow, "start the server")
-	cfg, err := config.Load(config.Sources{File: filepath.Join(p.dir, "bestow.yaml")})
+	cfg, err := config.Load(config.Sources{File: p.configFile()})
 	if err != nil {
 		return s.failed(err)
 	}
@@ -104,12 +99,13 @@ func (p *play) startServer(ctx context.Context) error {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	p.manager = manager{
-		http:     &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}},
-		base:     p.server.URL,
-		clientID: clientID,
-		key:      p.secrets.api,
-		relayKey: p.secrets.relay,
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	api := func(id string) client {
+		return client{http: &http.Client{Transport: transport}, base: p.server.URL, id: id, key: p.keys[id]}
+	}
+	p.setup, p.manager, p.website = api(setupID), api(managerID), api(websiteID)
+	if p.browser, err = newBrowser(transport, p.server.URL); err != nil {
+		return s.failed(err)
 	}
 	s.done(p.server.URL+", SQLite, data in a fresh directory",
 		"TLS by a local authority that was made just now, may sign for this machine only, and has forgotten its key")
@@ -125,5 +121,31 @@ func (p *play) trustRelay(ctx context.Context) error {
 		return s.failed(err)
 	}
 	s.done("it takes links to this relay, for this relying party, and no others")
+	return nil
+}
+
+// connect says where the processes' tasks lead: to this very server, which is relying
+// party and relay in one.
+func (p *play) connect(ctx context.Context) error {
+	s := p.t.begin(you, ourAPI, "PUT connections/digital-access, messaging-servers/hermod")
+	if err := p.setup.put(ctx, "/connections/digital-access", map[string]any{"url": "internal:"}); err != nil {
+		return s.failed(err)
+	}
+	if err := p.setup.put(ctx, "/messaging-servers/hermod", map[string]any{
+		"url": "internal:", "sessionStartSeconds": linkSeconds,
+		"attestationKeySets": map[string]json.RawMessage{"desks": p.agent.public},
+	}); err != nil {
+		return s.failed(err)
+	}
+	s.done("internal: relying party and relay of this server; others would have a URL and a secret",
+		"answers of desks count if they are signed by a key of the set \"desks\"")
+
+	s = p.t.begin(you, ourAPI, "POST process-definitions: "+definition+", with what it calls")
+	for _, d := range processes.With(definition) {
+		if err := p.setup.deploy(ctx, d.XML); err != nil {
+			return s.failed(err)
+		}
+	}
+	s.done("BPMN 2.0, as it comes with the program; all that it names is there")
 	return nil
 }

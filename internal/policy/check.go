@@ -34,6 +34,9 @@ func (d *Document) checked() (*Document, error) {
 	if len(c.Description) > maxDescription || !printable(c.Description) {
 		return nil, wrong("description", "The description has at most %d bytes, none of them a control character.", maxDescription)
 	}
+	if c.Source != nil && c.Source[0] != '{' {
+		return nil, wrong("source", "An object belongs here.")
+	}
 	c.Mode = cmp.Or(c.Mode, ModeEnforce)
 	if c.Mode != ModeOff && c.Mode != ModeMonitor && c.Mode != ModeEnforce {
 		return nil, wrong("mode", "The mode is off, monitor or enforce.")

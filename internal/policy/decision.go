@@ -93,6 +93,25 @@ func (p *PolicyDecision) refusal() *RefusedBy {
 	return nil
 }
 
+// WouldRefuse returns the rules that were broken of policies that only monitor, in their
+// order; nil for none. Of alternatives it is that none of them held.
+func (d *Decision) WouldRefuse() []RefusedBy {
+	var broken []RefusedBy
+	for i := range d.Policies {
+		p := &d.Policies[i]
+		if p.Outcome != WouldRefuse {
+			continue
+		}
+		for j := range p.Rules {
+			r := &p.Rules[j]
+			if r.Outcome == Refused && !strings.HasPrefix(r.Rule, "alternatives[") {
+				broken = append(broken, RefusedBy{Policy: p.Policy, Rule: r.Rule, Words: r.words()})
+			}
+		}
+	}
+	return broken
+}
+
 // String returns the decision as a table for a terminal.
 func (d Decision) String() string {
 	var b strings.Builder

@@ -94,13 +94,33 @@ func leavesValue(clauses []clause, of aspect, value string) bool {
 	return true
 }
 
+// TakesNone reports whether an answer without attestation can meet every policy that
+// enforces, and escapes none by saying nothing of its model: in each, its rules and, if
+// it has any, one of its alternatives are content with that.
+func (s *Set) TakesNone(at Ceremony) bool {
+	content := func(clauses []clause) bool { return !takes(clauses) }
+	for i := range s.policies {
+		p := &s.policies[i]
+		if p.mode != ModeEnforce || !p.judgesAt(at) {
+			continue
+		}
+		if takes(p.rules) || len(p.alternatives) > 0 && !slices.ContainsFunc(p.alternatives, content) {
+			return false
+		}
+	}
+	return true
+}
+
+// takes reports whether clauses are not content with type none, or have nothing to
+// judge there.
+func takes(clauses []clause) bool {
+	return !leavesValue(clauses, ofType, string(webauthn.AttestationNone)) ||
+		slices.ContainsFunc(clauses, func(c clause) bool { return c.readsClaims })
+}
+
 // takesAttestation reports whether a rule, in whatever alternative, is not content
 // with type none, or has nothing to judge there.
 func (s *Set) takesAttestation(at Ceremony) bool {
-	takes := func(clauses []clause) bool {
-		return !leavesValue(clauses, ofType, string(webauthn.AttestationNone)) ||
-			slices.ContainsFunc(clauses, func(c clause) bool { return c.readsClaims })
-	}
 	for i := range s.policies {
 		p := &s.policies[i]
 		if p.mode != ModeEnforce || !p.judgesAt(at) {

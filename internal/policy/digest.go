@@ -18,8 +18,8 @@ func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 // and changes when the canonical form does.
 const digestContext = "bestow policy 1\n"
 
-// Digest returns the SHA-256 of the document's canonical form without name and
-// description, so that the same rules have the same version, whenever, wherever and
+// Digest returns the SHA-256 of the document's canonical form without name,
+// description and source, so that the same rules have the same version, whenever, wherever and
 // in whatever order they were written down. It is zero for a document that is not
 // valid.
 func (d *Document) Digest() Digest {

@@ -1,5 +1,7 @@
 package policy
 
+import "encoding/json"
+
 // Document is a policy as it is written, in JSON. What comes out of [Parse] is
 // checked, and in canonical form: defaults filled in, lists sorted, identifiers in
 // lower case. It is not to be changed after.
@@ -9,6 +11,9 @@ type Document struct {
 	Name string `json:"name"`
 	// Description is for people: at most 500 bytes.
 	Description string `json:"description,omitempty"`
+	// Source is what it was made from, where it was written in the words of another
+	// product: an object, kept for whoever wrote it. It decides nothing.
+	Source json.RawMessage `json:"source,omitempty"`
 	// Mode is ModeEnforce if empty.
 	Mode Mode `json:"mode,omitempty"`
 	// At says at which ceremonies the rules hold. Empty means registration alone.

@@ -17,9 +17,10 @@ const MaxDocumentBytes = 256 << 10
 // of are words and models, which have more than 16 bytes each.
 const maxValues = MaxDocumentBytes / 16
 
-// maxDepth is how deeply a document is nested: alternatives, an element, metadata,
-// properties, a property, its list; and the document itself.
-const maxDepth = 7
+// maxDepth is how deeply a document is nested: its own rules to seven levels
+// (alternatives, an element, metadata, properties, a property, its list; and the document
+// itself), and what it was made from a little deeper.
+const maxDepth = 10
 
 // The refusals of this package. Field leads to the member, such as
 // "rules.models.allow[3]".

@@ -18,6 +18,12 @@ func requireAny(by tenant.Authority) error {
 	return err
 }
 
+// MayDo reports whether a task is by's to do: what a list shows as theirs. Who has taken
+// it is another question.
+func (s *Service) MayDo(ctx context.Context, by tenant.Authority, t *Task) (bool, error) {
+	return s.may(ctx, by, t)
+}
+
 // mayStart judges whether by may start v for a subject. A process that is self-service
 // may be started by the very person it is for, who needs no scope for it; any other may
 // be started by nobody for themselves: who can do that needs no second person to take

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bestow.dev/internal/bpmn"
@@ -90,6 +91,7 @@ type Service struct {
 	grace time.Duration // for work under way, once the service is to stop
 	node  string        // names this node among those that do jobs
 	hands *hands
+	done  atomic.Int64 // jobs, by this node
 
 	mu     sync.Mutex
 	parsed map[versionKey]*bpmn.Definition
@@ -125,6 +127,10 @@ func New(c Config) (*Service, error) {
 	}
 	return s, nil
 }
+
+// JobsDone returns how many jobs this node has done since it began, whatever came of them.
+// Those that failed, or whose claim was lost, do not count.
+func (s *Service) JobsDone() int64 { return s.done.Load() }
 
 // clock returns the time as it is stored: UTC, in milliseconds.
 func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Millisecond) }

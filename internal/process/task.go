@@ -245,12 +245,6 @@ func taskOver(err error) error {
 	return err
 }
 
-// MayDo reports whether a task is by's to do: what a list shows as theirs. Who has taken
-// it is another question.
-func (s *Service) MayDo(ctx context.Context, by tenant.Authority, t *Task) (bool, error) {
-	return s.may(ctx, by, t)
-}
-
 func taskEvent(by tenant.Authority, at time.Time, action string, t *Task) audit.Event {
 	e := by.Event(at, action)
 	e.Ref, e.User = t.Run, t.Assignee

@@ -93,7 +93,11 @@ func TestWhoseTask(t *testing.T) {
 		{"role", enroller(), nil},
 	} {
 		r := w.start(c.process, "who", "Bob")
-		_, err := w.CompleteTask(t.Context(), c.by, w.task(r.ID).ID, nil)
+		task := w.task(r.ID)
+		if may, err := w.MayDo(t.Context(), c.by, &task); err != nil || may != (c.want == nil) {
+			t.Errorf("%s by %s: may is %v, %v", c.process, c.by.Actor, may, err)
+		}
+		_, err := w.CompleteTask(t.Context(), c.by, task.ID, nil)
 		if c.want == nil {
 			check(t, err)
 			w.want(w.get(r.ID), process.Completed)

@@ -133,6 +133,9 @@ func (s *Service) do(ctx context.Context, j *Job, r *Run, spare bool) (*Run, *Jo
 	defer release()
 	d := &doing{s: s, job: j, run: r, spare: spare}
 	next, err := d.do(working)
+	if err == nil {
+		s.done.Add(1)
+	}
 	if err == nil || errors.Is(err, ErrClaimLost) || errors.Is(err, ErrRunEnded) || errors.Is(err, ErrRunUnknown) {
 		// Where the claim was lost or the run is over, what was done comes to nothing.
 		return d.run, next

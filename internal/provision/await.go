@@ -112,6 +112,9 @@ func (s *Service) hear(ctx context.Context, g given, wait process.Wait) (json.Ra
 	if err == nil && !k.Final() {
 		err = a.sessionStarts(ctx, g, reached)
 	}
+	if err == nil && k.Status == plugout.StatusSessionNotStarted {
+		k, err = a.whyNotStarted(ctx, g, reached, k)
+	}
 	_, answered := errors.AsType[*Refusal](err)
 	_, decided := errors.AsType[*process.TaskError](err)
 	switch {
@@ -157,6 +160,22 @@ func (a *asked) sessionStarts(ctx context.Context, g given, reached Messaging) e
 		return commandError(k)
 	}
 	return nil
+}
+
+// whyNotStarted returns how the session start ended, where it is known and says more than
+// the question k, which is told only that there is no session: the answer to the start may
+// have been forged.
+func (a *asked) whyNotStarted(ctx context.Context, g given, reached Messaging, k *Known) (*Known, error) {
+	start, err := reached.Poll(ctx, acting(g.Work), a.Session)
+	switch {
+	case isRefused(err, "NO_SUCH_COMMAND"):
+		return k, nil
+	case err != nil:
+		return nil, err
+	case start.Final() && start.Status != plugout.StatusOK:
+		return start, nil
+	}
+	return k, nil
 }
 
 // response takes the device's response out of a command that went well. Where a set of

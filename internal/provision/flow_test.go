@@ -471,6 +471,23 @@ func TestForgedAtTheDesk(t *testing.T) {
 	})
 }
 
+// The answer to the session start is forged already: nobody is told that a link was not
+// followed in time.
+func TestForgedStart(t *testing.T) {
+	bothWays(t, func(t *testing.T, w *world, way string) {
+		w.user(alice)
+		r := w.run()
+		r.must(getOptions, optionsParams(way))
+		r.must(start, startParams(way))
+		wait := r.must(create, createParams(way)).Wait
+		d := w.desk()
+		d.sign = newSigner(t)
+		d.open(r.text("plugoutUrl"))
+		_, err := r.wake(create, createParams(way), wait)
+		wantType(t, err, provision.HermodJWTSignature, "INVALID_RESPONSE")
+	})
+}
+
 func TestRelayAway(t *testing.T) {
 	w := newWorld(t)
 	r, d, wait := w.asked("other")

@@ -34,7 +34,7 @@ func testBrowser(t *testing.T, seen *footprints) {
 				"invitation.spent", "registration.begun", "credential.registered", "process.task_completed", "process.ended", "process.ended")
 		},
 		"without news": func(f *flow) {
-			f.listen = nil
+			f.tellNews(nil)
 			f.register()
 			f.choose("register", "")
 			f.later(time.Minute)

@@ -212,6 +212,7 @@ func testWaysOut(t *testing.T, seen *footprints) {
 			})
 		})
 	}
+	inWorlds(t, "setting gone", ours, func(w *world, way string) { settingGone(w.shipped(way, "security-key", seen, nil)) })
 	for _, c := range mending {
 		t.Run(c.name, func(t *testing.T) { c.test(t, seen) })
 	}

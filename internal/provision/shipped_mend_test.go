@@ -152,3 +152,28 @@ func (c mended) one(w *world, way, choice string, seen *footprints) {
 	f.stored()
 	f.wantEnd("done", "", "active")
 }
+
+// A setting that is gone is an incident; the run goes on from there once it is back.
+func settingGone(f *flow) {
+	f.follow()
+	f.desk.create()
+	f.settle()
+	check(f.t, f.DeleteConnection(f.t.Context(), f.root, "digital-access"))
+	f.choose("openLink", "")
+	for range 5 {
+		f.later(10 * time.Minute)
+	}
+	page, err := f.p.Runs(f.t.Context(), f.root, process.RunFilter{Incidents: true})
+	check(f.t, err)
+	if len(page.Runs) != 1 {
+		f.t.Fatalf("%d runs have incidents, want 1", len(page.Runs))
+	}
+	jobs, err := f.p.Jobs(f.t.Context(), f.root, page.Runs[0].ID)
+	check(f.t, err)
+	f.called("ours")
+	check(f.t, f.p.Retry(f.t.Context(), f.enroll, jobs[0].ID))
+	f.settle()
+	f.choose("tryLink", "again") // the challenge has expired meanwhile
+	f.stored()
+	f.wantEnd("done", "", "active")
+}

@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,18 @@ func testReplace(t *testing.T, seen *footprints) {
 		})
 	}
 	inWorlds(t, "trail", ours, func(w *world, way string) { w.replaceTrail(way, seen) })
+	// What is suspended still counts among the three that alice may have.
+	inWorlds(t, "at the limit", both, func(w *world, way string) {
+		ids := w.has(3)
+		f := w.shipped(way, "replace-security-key", seen, lost(ids[0]))
+		if says := f.value("mend", "errorMessage"); !strings.HasPrefix(says, "CREDENTIAL_LIMIT") {
+			w.t.Errorf("the operator is told %q", says)
+		}
+		check(w.t, w.credentials.Delete(w.t.Context(), w.root, credential.Ref{RelyingParty: site, CredentialID: unb64(w.t, ids[0])}))
+		f.choose("mend", "again")
+		f.stored()
+		f.wantEnd("done", "", "active active active")
+	})
 	inWorlds(t, "another user's", ours, func(w *world, way string) {
 		ids := w.has(1)
 		w.user("bob")

@@ -123,7 +123,7 @@ func (w *world) shippedFor(user, way, definition string, seen *footprints, vars 
 		Store: w.db.Process(), People: w.db.People(), Wakeups: w.db.Hub(), Handlers: handlers, Now: w.clock,
 	})
 	check(w.t, err)
-	w.listen = p.News
+	w.tellNews(p.News)
 	for _, d := range processes.With(definition) {
 		_, err := p.Deploy(w.t.Context(), w.root, process.Deploy{XML: d.XML})
 		check(w.t, err)

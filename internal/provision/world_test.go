@@ -61,13 +61,11 @@ type world struct {
 
 	// before may answer a request to the fronts in their place; it then returns true.
 	before func(w http.ResponseWriter, r *http.Request) bool
-	// listen hears of news as well, as processes do in the built program. Nil: nobody does.
-	listen func(ctx context.Context, tenantName, key string) error
-
-	mu   sync.Mutex
-	now  time.Time
-	news []string
-	mail []provision.Mail
+	mu     sync.Mutex
+	now    time.Time
+	news   []string
+	listen func(ctx context.Context, tenantName, key string) error // hears of news as well; may be nil
+	mail   []provision.Mail
 }
 
 func (w *world) clock() time.Time {
@@ -80,6 +78,14 @@ func (w *world) later(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
+}
+
+// tellNews has somebody hear of news from now on, as processes do in the built program.
+// Notices bring them in goroutines of their own.
+func (w *world) tellNews(listen func(ctx context.Context, tenantName, key string) error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listen = listen
 }
 
 // heard returns the keys of the news since it was last asked.
@@ -175,11 +181,12 @@ func newWorld(t testing.TB) *world {
 		News: func(ctx context.Context, tenantName, key string) error {
 			w.mu.Lock()
 			w.news = append(w.news, tenantName+" "+key)
+			listen := w.listen
 			w.mu.Unlock()
-			if w.listen == nil {
+			if listen == nil {
 				return nil
 			}
-			return w.listen(ctx, tenantName, key)
+			return listen(ctx, tenantName, key)
 		},
 	}
 	w.Service, err = provision.New(w.config)

@@ -57,6 +57,28 @@ func (db *DB) OpenCeremony(ctx context.Context, c *credential.Ceremony, caps cre
 	})
 }
 
+// OpenFirstCeremony implements [credential.CeremonyStore].
+func (db *DB) OpenFirstCeremony(ctx context.Context, u *credential.User, c *credential.Ceremony, events []audit.Event) error {
+	return db.write(ctx, func(ctx context.Context, q tx) error {
+		stored, err := insertUser(ctx, q, u)
+		if err != nil {
+			return err
+		}
+		if !stored {
+			return credential.ErrUserExists
+		}
+		if err := insertCeremony(ctx, q, c); err != nil {
+			return err
+		}
+		for _, e := range events {
+			if err := appendAudit(ctx, q, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // insertCeremony stores an open ceremony. Errors: ceremony.request_exists,
 // ceremony.challenge_exists.
 func insertCeremony(ctx context.Context, q tx, c *credential.Ceremony) error {
@@ -213,6 +235,12 @@ func (db *DB) CompleteRegistration(ctx context.Context, done credential.Register
 		}
 		if err := insertEvidence(ctx, q, c, done.Evidence); err != nil {
 			return err
+		}
+		if done.ShownName != "" {
+			const show = `UPDATE users SET shown_name = $3 WHERE id = $1 AND tenant = $2`
+			if _, err := q.Exec(ctx, show, c.User, c.Tenant, done.ShownName); err != nil {
+				return err
+			}
 		}
 		return appendAudit(ctx, q, e)
 	})

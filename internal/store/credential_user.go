@@ -10,14 +10,14 @@ import (
 	"bestow.dev/internal/credential"
 )
 
-const userColumns = `u.id, u.tenant, u.name, u.display_name, u.handle, ` + roleOfUser + `, u.locked_ms, u.created_ms, u.updated_ms`
+const userColumns = `u.id, u.tenant, u.name, u.display_name, u.shown_name, u.handle, ` + roleOfUser + `, u.locked_ms, u.created_ms, u.updated_ms`
 
 // roleOfUser is the role that the user u holds.
 const roleOfUser = `(SELECT r.role FROM operator_role r WHERE r.user_id = u.id)`
 
 func userDest(u *credential.User) []any {
 	return []any{
-		&u.ID, &u.Tenant, &u.Name, &u.DisplayName, &u.Handle, scanNull(&u.Role),
+		&u.ID, &u.Tenant, &u.Name, &u.DisplayName, &u.ShownName, &u.Handle, scanNull(&u.Role),
 		scanMS(&u.Locked), scanMS(&u.Created), scanMS(&u.Updated),
 	}
 }
@@ -69,10 +69,10 @@ func (db *DB) ImportUsers(ctx context.Context, rows []credential.ImportRow) ([]b
 // insertUser reports whether the name and the handle were free.
 func insertUser(ctx context.Context, q tx, u *credential.User) (bool, error) {
 	const text = `INSERT INTO users
-		(id, tenant, name, name_key, display_name, search_key, handle, locked_ms, created_ms, updated_ms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
+		(id, tenant, name, name_key, display_name, search_key, handle, locked_ms, created_ms, updated_ms, shown_name)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
 	n, err := q.Exec(ctx, text, u.ID, u.Tenant, u.Name, credential.NameKey(u.Name), u.DisplayName,
-		searchKey(u.Name, u.DisplayName), u.Handle, ms(u.Locked), ms(u.Created), ms(u.Updated))
+		searchKey(u.Name, u.DisplayName), u.Handle, ms(u.Locked), ms(u.Created), ms(u.Updated), u.ShownName)
 	return n == 1, err
 }
 

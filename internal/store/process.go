@@ -17,7 +17,12 @@ type processStore struct{ db *DB }
 var _ process.Store = processStore{}
 
 // Process returns the database as the store of identity processes.
-func (db *DB) Process() process.Store { return processStore{db} }
+func (db *DB) Process() process.Store {
+	if db.stop != nil {
+		return db.stop
+	}
+	return processStore{db}
+}
 
 // wakeJobs tells the nodes that there may be a job to do, after COMMIT.
 func (p processStore) wakeJobs(ctx context.Context) {

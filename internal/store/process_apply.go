@@ -67,7 +67,7 @@ func updateRun(ctx context.Context, q tx, c *process.Change) (last int64, err er
 
 // applyRest writes what comes of a step beside the run itself.
 func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, last int64) error {
-	if err := takeCause(ctx, q, c); err != nil {
+	if err := p.takeCause(ctx, q, c); err != nil {
 		return err
 	}
 	if err := p.clearTokens(ctx, q, c); err != nil {
@@ -113,7 +113,7 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, la
 }
 
 // takeCause takes what a change comes from, so that nothing else comes of it.
-func takeCause(ctx context.Context, q tx, c *process.Change) error {
+func (p processStore) takeCause(ctx context.Context, q tx, c *process.Change) error {
 	if c.Spend != nil {
 		if err := endJob(ctx, q, *c.Spend); err != nil {
 			return err
@@ -128,6 +128,7 @@ func takeCause(ctx context.Context, q tx, c *process.Change) error {
 		if n == 0 {
 			return process.ErrClaimLost
 		}
+		p.wakeRun(ctx, c.Run.Parent) // which waits now, and is busy no more
 	}
 	if c.Complete != nil {
 		return completeTask(ctx, q, c.Complete)
@@ -149,8 +150,17 @@ func (p processStore) clearTokens(ctx context.Context, q tx, c *process.Change) 
 		}
 		return nil
 	}
-	if err := p.clearToken(ctx, q, c.Run.ID, at, everyToken); err != nil {
+	// Most runs end with nothing else under way.
+	const rest = `SELECT EXISTS (SELECT 1 FROM process_job WHERE run_id = $1)
+		OR EXISTS (SELECT 1 FROM process_task WHERE run_id = $1 AND tenant = $2 AND state = 'open')`
+	var some bool
+	if err := q.QueryRow(ctx, rest, c.Run.ID, c.Run.Tenant).Scan(&some); err != nil {
 		return err
+	}
+	if some {
+		if err := p.clearToken(ctx, q, c.Run.ID, at, everyToken); err != nil {
+			return err
+		}
 	}
 	if c.Run.Parent == "" {
 		_, err := q.Exec(ctx, `DELETE FROM process_secret WHERE run_id = $1`, c.Run.Root)

@@ -45,9 +45,12 @@ func (p processStore) EndJob(ctx context.Context, c process.JobClaim) error {
 
 // ClaimJobs implements [process.JobStore].
 func (p processStore) ClaimJobs(ctx context.Context, query process.JobQuery) ([]process.Job, error) {
-	text := `UPDATE process_job SET claim = claim + 1, claimed_by = $4, due_ms = $2, attempt = attempt + 1
-		WHERE due_ms <= $1 AND id IN (SELECT j.id FROM process_job j WHERE j.due_ms <= $1
+	// Apart, because within the condition PostgreSQL may look for them once for each row,
+	// find others each time and claim more than the limit.
+	text := `WITH due AS MATERIALIZED (SELECT j.id FROM process_job j WHERE j.due_ms <= $1
 			ORDER BY j.due_ms, j.id LIMIT $3` + p.skipLocked() + `)
+		UPDATE process_job SET claim = claim + 1, claimed_by = $4, due_ms = $2, attempt = attempt + 1
+		WHERE due_ms <= $1 AND id IN (SELECT due.id FROM due)
 		RETURNING ` + jobColumns
 	var jobs []process.Job
 	err := p.db.write(ctx, func(ctx context.Context, q tx) error {
@@ -55,7 +58,10 @@ func (p processStore) ClaimJobs(ctx context.Context, query process.JobQuery) ([]
 		jobs, err = collect(rows, err, scanJob)
 		return err
 	})
-	return jobs, err
+	if err != nil {
+		return nil, err // they may have been read, and are not claimed
+	}
+	return jobs, nil
 }
 
 // RenewJobs implements [process.JobStore].

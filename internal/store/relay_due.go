@@ -72,7 +72,10 @@ func (r relayStore) ClaimCallbacks(ctx context.Context, query relay.ClaimQuery) 
 		})
 		return err
 	})
-	return claims, err
+	if err != nil {
+		return nil, err
+	}
+	return claims, nil
 }
 
 // claimText is the statement that claims. Its parts are few: clients are left out
@@ -84,11 +87,13 @@ func (r relayStore) claimText(query relay.ClaimQuery) (string, []any) {
 		fmt.Fprintf(&except, ` AND NOT (k.tenant = $%d AND k.client = $%d)`, len(args)+1, len(args)+2)
 		args = append(args, c.Tenant, c.Client)
 	}
-	return `UPDATE relay_callback SET claim = claim + 1, next_ms = $2
-		WHERE next_ms <= $1 AND command_id IN (
+	// Those to claim are looked for apart: see ClaimJobs.
+	return `WITH due AS MATERIALIZED (
 			SELECT k.command_id FROM relay_callback k WHERE k.next_ms <= $1
 			AND NOT EXISTS (SELECT 1 FROM relay_callback s WHERE s.command_id = k.after_id)` + except.String() + `
 			ORDER BY k.next_ms, k.command_id LIMIT $3` + r.skipLocked() + `)
+		UPDATE relay_callback SET claim = claim + 1, next_ms = $2
+		WHERE next_ms <= $1 AND command_id IN (SELECT due.command_id FROM due)
 		RETURNING command_id, tenant, client, claim, tries`, args
 }
 

@@ -72,6 +72,11 @@ type Config struct {
 	// ceremonies may be imported. Without it one that was marked stays what it is.
 	TestData bool
 
+	// StopAt has the program stop at a transaction, as a power failure would, on a
+	// database that was made as test data: before:N:KEY or after:N:KEY, for the N-th of the
+	// run of a process whose start has that idempotency key. Empty: nowhere.
+	StopAt string
+
 	// Log receives what no caller can be told, such as a lost notification
 	// connection. Nil discards it.
 	Log *slog.Logger
@@ -84,6 +89,7 @@ type DB struct {
 	log     *slog.Logger
 	written atomic.Int64
 	heads   heads
+	stop    *stopper // nil but in a test of what a power failure does
 }
 
 // engine is what SQLite and PostgreSQL do each in their own way.
@@ -132,6 +138,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		if err := db.markTestData(ctx, made); err != nil {
 			return nil, errors.Join(err, e.close())
 		}
+	}
+	if err := db.stopAt(ctx, c.StopAt); err != nil {
+		return nil, errors.Join(err, e.close())
 	}
 	e.carry(db.hub)
 	return db, nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 
 	"bestow.dev/internal/audit"
@@ -25,9 +26,14 @@ func (db *DB) Clients(ctx context.Context, tenantName string) ([]*tenant.Client,
 	return db.clients(ctx, "$1 = '' OR c.tenant = $1", tenantName)
 }
 
+// ClientsWithKey implements [tenant.Store].
+func (db *DB) ClientsWithKey(ctx context.Context, hash [sha256.Size]byte) ([]*tenant.Client, error) {
+	return db.clients(ctx, "c.id IN (SELECT client FROM client_key WHERE hash = $1)", hash[:])
+}
+
 // clients reads clients and their keys in one statement, one row per key, so that
 // they are of one moment.
-func (db *DB) clients(ctx context.Context, where, arg string) (all []*tenant.Client, err error) {
+func (db *DB) clients(ctx context.Context, where string, arg any) (all []*tenant.Client, err error) {
 	text := `SELECT c.id, c.tenant, c.name, c.scopes, c.relying_parties, c.disabled, c.created_ms,
 			k.id, k.hash, k.created_ms, k.expires_ms
 		FROM client c LEFT JOIN client_key k ON k.client = c.id

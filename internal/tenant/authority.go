@@ -56,6 +56,10 @@ type Authority struct {
 	// doing anything with another user's credentials, whatever the scopes. Empty: nobody.
 	Subject string
 
+	// SparesOperators keeps it from acting on operators and their credentials, whatever
+	// its scopes: some doors are for the people alone.
+	SparesOperators bool
+
 	// Session is the id of the browser session that acts as its own user, on the
 	// enrolment pages and to sign in and out. Such an authority holds no scopes; what
 	// it may do hangs on the session. That of an operator at work has none.

@@ -100,6 +100,27 @@ func (d *Directory) PutPolicy(ctx context.Context, by Authority, document []byte
 	return p, warnings, nil
 }
 
+// CreatePolicy makes a policy of by's tenant where there is none of its name. Of two who
+// make the same at the same moment, the later one may make a version of it instead.
+// Errors: policy.exists; those of [Directory.PutPolicy].
+func (d *Directory) CreatePolicy(ctx context.Context, by Authority, document []byte) (*Policy, []policy.Conflict, error) {
+	if err := by.Require(ScopeAdmin, ""); err != nil {
+		return nil, nil, err
+	}
+	parsed, err := ParsePolicy(document)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := d.policies(ctx, by.Tenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	if find(all, parsed.Name) != nil {
+		return nil, nil, ErrPolicyExists
+	}
+	return d.PutPolicy(ctx, by, document)
+}
+
 // conflictsWith judges a document beside those it would be together with. Those of them
 // that are gone are left out, since a policy that is put may be one of several that are
 // to be made again.

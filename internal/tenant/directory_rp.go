@@ -50,6 +50,36 @@ func (d *Directory) RelyingParty(ctx context.Context, tenantName, id string) (*R
 	return rp, nil
 }
 
+// RelyingPartyUnder returns a relying party as [Directory.RelyingParty] does, with
+// further policies of its tenant in force beside its own. Of a name that it has already
+// nothing comes, and the order of names does not matter. The caller does not change it.
+//
+// Errors: those of RelyingParty; policy.unknown, rp.invalid for too many names,
+// policy.conflict if with them nothing could be registered.
+func (d *Directory) RelyingPartyUnder(ctx context.Context, tenantName, id string, policies []string) (*RelyingParty, error) {
+	rp, err := d.RelyingParty(ctx, tenantName, id)
+	if err != nil {
+		return nil, err
+	}
+	further := slices.Compact(slices.Sorted(slices.Values(policies)))
+	further = slices.DeleteFunc(further, func(name string) bool { return slices.Contains(rp.Policies, name) })
+	if len(further) == 0 {
+		return rp, nil
+	}
+	under := *rp
+	under.Policies = slices.Concat(rp.Policies, further)
+	if err := under.checkPolicyNames(); err != nil {
+		return nil, err
+	}
+	if under.documents, err = d.documentsOf(ctx, &under); err != nil {
+		return nil, err
+	}
+	if _, err := under.refuseConflicts(under.documents); err != nil {
+		return nil, err
+	}
+	return &under, nil
+}
+
 // whole reads a relying party, unless it is from the file, and puts together what of
 // it is written down elsewhere.
 func (d *Directory) whole(ctx context.Context, fromFile *RelyingParty, key rpKey) (*RelyingParty, error) {

@@ -59,6 +59,7 @@ type FilePolicy struct {
 // The faults of policies.
 var (
 	ErrPolicyMissing  = fault.New(fault.Internal, "policy.missing", "A policy that holds here does not exist.")
+	ErrPolicyExists   = fault.New(fault.Conflict, "policy.exists", "There is a policy of that name already.")
 	ErrPolicyUnknown  = fault.New(fault.NotFound, "policy.unknown", "There is no such policy.")
 	ErrPolicyReadOnly = fault.New(fault.Conflict, "policy.read_only", "This policy is in a file of the configuration and can only be changed there.")
 	ErrPolicyInUse    = fault.New(fault.Conflict, "policy.in_use", "The policy holds at a relying party. Take it from there first.")

@@ -65,7 +65,8 @@ type RelyingParty struct {
 	Name string
 
 	// Origins are the web origins that may run ceremonies, as browsers write them:
-	// https, and http for localhost alone. Each one's host is ID or below it. Empty
+	// https, and http for localhost alone. Each one's host is ID or below it. An Android
+	// app is android:apk-key-hash: and the base64url of its certificate's SHA-256. Empty
 	// means https://ID.
 	Origins []string
 

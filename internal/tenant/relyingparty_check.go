@@ -1,7 +1,9 @@
 package tenant
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -61,6 +63,9 @@ func (rp *RelyingParty) checkOrigins() error {
 		return invalidRP("origins", "There are too many origins.")
 	}
 	for _, o := range rp.Origins {
+		if androidApp(o) {
+			continue
+		}
 		host, ok := originHost(o)
 		if !ok {
 			return invalidRP("origins", "An origin is https://host or https://host:port, in lower case and without the port 443; http is for localhost alone.")
@@ -181,6 +186,21 @@ func validDomain(s string) bool {
 		return strings.Trim(hex, "0123456789abcdef") != ""
 	}
 	return strings.Trim(last, "0123456789") != ""
+}
+
+// androidPrefix begins the origin of an Android app: the hash of the certificate it is
+// signed with follows.
+const androidPrefix = "android:apk-key-hash:"
+
+// androidApp reports whether origin is that of an Android app. Whether the app may speak
+// for the relying party is for the platform to know, which asks its domain.
+func androidApp(origin string) bool {
+	text, ok := strings.CutPrefix(origin, androidPrefix)
+	if !ok {
+		return false
+	}
+	hash, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return err == nil && len(hash) == sha256.Size && base64.RawURLEncoding.EncodeToString(hash) == text
 }
 
 // originHost returns the host of a web origin in its serialised form.

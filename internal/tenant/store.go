@@ -57,6 +57,10 @@ type Store interface {
 	// Clients returns those of a tenant, or of all if the name is empty, by id.
 	Clients(ctx context.Context, tenantName string) ([]*Client, error)
 
+	// ClientsWithKey returns the clients, of whatever tenant, that have a key with the
+	// hash, with all their keys, by id.
+	ClientsWithKey(ctx context.Context, hash [sha256.Size]byte) ([]*Client, error)
+
 	// CreateClient stores c with its keys. Errors: client.exists.
 	CreateClient(ctx context.Context, c *Client, e audit.Event) error
 

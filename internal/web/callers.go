@@ -88,6 +88,13 @@ func (c *Callers) ByAccessToken(ctx context.Context, token string) (*tenant.Clie
 	return c.directory.RedeemAccessToken(ctx, token)
 }
 
+// ByKey returns the client of a tenant that has key as its secret, for doors whose callers
+// send nothing else. As with access tokens, failures are not counted: what is as long as a
+// secret has to be is not guessed. Errors: client.unauthenticated.
+func (c *Callers) ByKey(ctx context.Context, tenantName, key string) (*tenant.Client, error) {
+	return c.directory.ClientBySecret(ctx, tenantName, key)
+}
+
 // Caller returns the client that calls: by an access token (RFC 6750) or its secret by
 // HTTP Basic (RFC 7617), or where r has neither, by the certificate it has shown in the
 // TLS handshake. Errors: caller.anonymous if it has shown nothing; those of

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -71,7 +72,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	if a.Trust, err = TrustLists(cfg); err != nil {
 		return nil, badConfiguration(err)
 	}
-	db := store.Config{Postgres: cfg.Database, TestData: cfg.TestData, Log: o.Log}
+	db := store.Config{Postgres: cfg.Database, TestData: cfg.TestData, StopAt: os.Getenv(stopVariable), Log: o.Log}
 	if cfg.Database == "" {
 		db.SQLite = DatabaseFile(cfg)
 	}

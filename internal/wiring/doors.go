@@ -11,6 +11,8 @@ import (
 	"bestow.dev/internal/front/digitalaccess"
 	"bestow.dev/internal/front/enrol"
 	"bestow.dev/internal/front/hermod"
+	"bestow.dev/internal/front/onespan"
+	"bestow.dev/internal/front/onewelcome"
 	"bestow.dev/internal/front/wellknown"
 	"bestow.dev/internal/page"
 	"bestow.dev/internal/tenant"
@@ -56,8 +58,23 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 			return badConfiguration(fmt.Errorf("fronts.nevis.%w", err))
 		}
 	}
+	if c := s.config.Fronts.OneSpan; c != nil {
+		if err := s.mountOneSpan(mux, c); err != nil {
+			return err
+		}
+	}
 	if err := s.mountIdentity(mux); err != nil {
 		return err
+	}
+	if c := s.config.Fronts.OneWelcome; c != nil {
+		door, err := onewelcome.New(onewelcome.Config{
+			Credentials: s.Credentials, Directory: s.Directory, Tenant: c.Tenant, RelyingParty: c.RelyingParty,
+			Prefix: c.Prefix, HideUnknownUsers: c.HideUnknownUsers,
+		})
+		if err != nil {
+			return err
+		}
+		mux.Handle(c.Prefix+"/", door)
 	}
 	if c := s.config.Fronts.Hermod; c != nil {
 		return hermod.Mount(mux, hermod.Config{
@@ -78,6 +95,26 @@ func (s *Server) mountDigitalAccess(mux *http.ServeMux, c *config.DigitalAccess)
 	}
 	mux.Handle(c.Prefix+"/fido/", door)
 	mux.Handle(c.Prefix+"/oauth2/", door)
+	return nil
+}
+
+func (s *Server) mountOneSpan(mux *http.ServeMux, c *config.OneSpan) error {
+	first := config.OneSpanTenant{
+		Tenant: c.Tenant, RelyingParty: c.RelyingParty,
+		DefaultDomain: c.DefaultDomain, Domains: c.Domains, RequireRecentLogin: c.RequireRecentLogin,
+	}
+	door := onespan.Config{Credentials: s.Credentials, Directory: s.Directory, Prefix: c.Prefix}
+	for _, t := range append([]config.OneSpanTenant{first}, c.MoreTenants...) {
+		door.Tenants = append(door.Tenants, onespan.Tenant{
+			Name: t.Tenant, RelyingParty: t.RelyingParty, RequireRecentLogin: t.RequireRecentLogin,
+			Domains: onespan.Domains{Default: t.DefaultDomain, Others: t.Domains},
+		})
+	}
+	served, err := onespan.New(door)
+	if err != nil {
+		return err
+	}
+	mux.Handle(c.Prefix+"/", served)
 	return nil
 }
 

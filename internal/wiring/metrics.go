@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"bestow.dev/internal/process"
 )
 
 // metrics are what a monitor sees. They have a registry of their own, so that two
@@ -50,6 +52,14 @@ func newMetrics(ping func(context.Context) error) *metrics {
 		}),
 	)
 	return m
+}
+
+// watchProcesses adds what this node does for identity processes.
+func (m *metrics) watchProcesses(p *process.Service) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "bestow_process_jobs_total",
+		Help: "Jobs of identity processes that this node has done: work, looks at what is waited for, timers, calls.",
+	}, func() float64 { return float64(p.JobsDone()) }))
 }
 
 // observe implements the Observe of [web.Options]. The method comes from the caller

@@ -102,6 +102,7 @@ func start(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 	m := newMetrics(s.DB.Ping)
 	m.watchMetadata(s.Metadata)
 	m.watchWebhooks(s.Webhooks)
+	m.watchProcesses(s.Processes)
 	mux := http.NewServeMux()
 	s.health(mux)
 	if err := s.mountDoors(mux); err != nil {

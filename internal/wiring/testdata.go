@@ -11,6 +11,11 @@ import (
 // mark that counts is in the database.
 const TestDataFile = "TEST-DATA"
 
+// stopVariable names the variable of the environment that has the program stop at a
+// transaction, as a power failure would: see [store.Config]. Only on test data; elsewhere
+// the program does not start with it.
+const stopVariable = "BESTOW_TEST_STOP_AT"
+
 const testDataText = `The database in this directory was made with --test-data. Recorded ceremonies can be
 imported into it, so what it says about people and their keys proves nothing.
 `

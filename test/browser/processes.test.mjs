@@ -105,6 +105,7 @@ async function operator(t, name, role, options) {
 async function shoot(page, name) {
   await page.screenshot({ path: shots + name + ".png", fullPage: true });
   await page.setViewportSize(phone);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))); // it is drawn
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   await page.screenshot({ path: shots + name + "-phone.png", fullPage: true });
   await page.setViewportSize(desktop);

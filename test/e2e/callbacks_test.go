@@ -26,9 +26,23 @@ type outcome struct {
 	CommandID, State, Status string
 	Signature                struct{ State string }
 	Created                  struct {
-		Credential struct{ ID string }
+		Credential madeCredential
 	} `json:"fidoCreateCredentialResponse"`
 	Error struct{ Code, Message string }
+}
+
+// madeCredential is what the key answered, and the id in it.
+type madeCredential struct {
+	ID  string
+	raw json.RawMessage
+}
+
+func (m *madeCredential) UnmarshalJSON(text []byte) error {
+	m.raw = append(json.RawMessage{}, text...)
+	var c struct{ ID string }
+	err := json.Unmarshal(text, &c)
+	m.ID = c.ID
+	return err
 }
 
 func listen(t *testing.T) *callbackReceiver {

@@ -98,11 +98,22 @@ func (d *desk) must(args ...string) string {
 	return res.stdout
 }
 
-// open starts the agent on a link and returns where its exit code will be.
+// open starts the agent on a link, where somebody agrees to everything, and returns where
+// its exit code will be.
 func (d *desk) open(s *server, link, secrets string) <-chan result {
 	d.t.Helper()
-	cmd := exec.CommandContext(d.t.Context(), agent(), "--dir", d.home, "open", "--ca-file", s.ca(),
-		"--softkey", filepath.Join(d.home, "soft.key"), "--secrets-fd", "3", "--yes", "--events", "-")
+	return d.openAs(s, link, secrets, "--yes")
+}
+
+// openAs is open with what the person at the desk does in flags.
+func (d *desk) openAs(s *server, link, secrets string, person ...string) <-chan result {
+	d.t.Helper()
+	args := []string{
+		"--dir", d.home, "open", "--ca-file", s.ca(), "--softkey", filepath.Join(d.home, "soft.key"),
+		"--secrets-fd", "3", "--events",
+	}
+	args = append(append(args, person...), "-")
+	cmd := exec.CommandContext(d.t.Context(), agent(), args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.home}
 	cmd.Stdin = strings.NewReader(link)
 	read, write, err := os.Pipe()

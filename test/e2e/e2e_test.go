@@ -85,6 +85,7 @@ type server struct {
 	listen string
 	engine string // URL of a PostgreSQL database; empty: SQLite in the data directory
 	flags  []string
+	more   []string // environment, as name=value
 	url    string
 
 	metricsAddress    string
@@ -157,6 +158,7 @@ func (s *server) start() {
 			}
 		}
 		ended <- cmd.Wait()
+		close(ended)
 	}(s.cmd, s.ended, s.log)
 	select {
 	case said := <-urls:
@@ -170,11 +172,11 @@ func (s *server) start() {
 }
 
 func (s *server) env() []string {
-	return []string{
+	return append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir,
 		"BESTOW_LISTEN=" + s.listen, "BESTOW_METRICS_LISTEN=127.0.0.1:0", "BESTOW_LOG__FORMAT=json",
 		"BESTOW_DATA=" + s.data(), "BESTOW_DATABASE=" + s.engine,
-	}
+	}, s.more...)
 }
 
 // onBothEngines runs a test on SQLite and, where there is a server, on PostgreSQL.

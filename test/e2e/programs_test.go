@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"bufio"
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,8 +21,9 @@ func TestDemo(t *testing.T) {
 	}
 	t.Logf("took %v", time.Since(began))
 	for _, said := range []string{
-		"GET /fido/options", "command/sessionstart", "command/fidocreatecredential", "answer signature VALID",
-		"POST /fido/credentials", "challenge_used", "signed in: alice@example.com", "credential.registered", "Done in",
+		"PUT connections/digital-access", "POST process-runs: security-key", "POST task/link", "page and agent show the same code",
+		"Your security key is ready", "POST task/{id}: Next", "Your security key is registered", "both runs have completed",
+		"attestation packed", "challenge_unknown", "signed in: alice@example.com", "relay.match_confirmed", "credential.registered", "Done in",
 	} {
 		if !strings.Contains(res.stdout, said) {
 			t.Errorf("the timeline does not say %q", said)
@@ -28,8 +32,65 @@ func TestDemo(t *testing.T) {
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+	for _, secret := range []string{"token=A", "/task#", "pin="} {
+		if strings.Contains(res.stdout+res.stderr, secret) {
+			t.Errorf("the timeline holds %q", secret)
+		}
+	}
 	if t.Failed() {
 		t.Log(res.stdout, res.stderr)
+	}
+}
+
+// TestDemoServes types what the demo says to try.
+func TestDemoServes(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	home := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	demo := exec.CommandContext(ctx, bestow(), "demo", "--serve", "--dir", dir)
+	demo.Env = home
+	demo.Cancel = func() error { return demo.Process.Signal(os.Interrupt) }
+	out, err := demo.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said = append(said, lines.Text())
+		if strings.Contains(lines.Text(), "operator invite") {
+			break // the last
+		}
+	}
+	work := t.TempDir()
+	tried := 0
+	for _, line := range said {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, bestow()+" ") {
+			continue
+		}
+		tried++
+		words := strings.Fields(line)
+		cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+		cmd.Dir, cmd.Env = work, home
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", line, err, text)
+		}
+	}
+	if tried != 7 {
+		t.Errorf("%d commands are offered, want 7:\n%s", tried, strings.Join(said, "\n"))
+	}
+	if picture, err := os.ReadFile(filepath.Join(work, "run.svg")); err != nil || !strings.Contains(string(picture), "<svg") {
+		t.Errorf("no picture: %v", err)
+	}
+	if err := demo.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Wait(); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
 	}
 }
 

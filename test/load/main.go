@@ -42,8 +42,9 @@ var (
 	perRound = flag.Int("n", 3200, "registrations and commands a round")
 	runs     = flag.Int("runs", 1000, "runs of processes a round")
 	flight   = flag.Int("flight", 64, "runs of processes at a time")
+	long     = flag.Int("long", 50_000, "runs of processes whose memory is looked at; 0 for none")
 	idle     = flag.Int("idle", 1000, "idle agents")
-	only     = flag.String("only", "", "registration, relay, processes or idle")
+	only     = flag.String("only", "", "registration, relay, processes, memory or idle")
 	profile  = flag.String("cpuprofile", "", "write a CPU profile to this file")
 	hold     = flag.String("hold", "", "internal: hold idle connections to this address")
 )
@@ -104,7 +105,7 @@ func measure(ctx context.Context) error {
 	parts := []struct {
 		name string
 		run  func(context.Context) error
-	}{{"registration", b.registration}, {"relay", b.relay}, {"processes", b.processes}, {"idle", b.idle}}
+	}{{"registration", b.registration}, {"relay", b.relay}, {"processes", b.processes}, {"memory", b.memory}, {"idle", b.idle}}
 	for _, part := range parts {
 		if *only != "" && *only != part.name {
 			continue

@@ -16,6 +16,7 @@ type openCmd struct {
 
 	keyFlags
 	answerFlags
+	matchFlags
 	CAFile string `name:"ca-file" help:"PEM file of authorities that may vouch for a relay, beside the system's." placeholder:"FILE"`
 	Events bool   `help:"Print the progress on standard output, one JSON object a line."`
 	Once   bool   `help:"Leave the session when the first create command has been answered."`
@@ -52,7 +53,17 @@ func (c *openCmd) Run(in *invocation) error {
 	if err != nil {
 		return err
 	}
+	form, err := c.matchFlags.open(c)
+	if err != nil {
+		return err
+	}
+	if form != nil {
+		defer form.Close()
+	}
 	return c.with(in, c.answerFlags, func(file *keyFile, p *person) error {
+		if form != nil { // never a reader that holds nothing
+			p.form = form
+		}
 		config := agent.Config{
 			Keys:           file,
 			Prompt:         p.prompt(),

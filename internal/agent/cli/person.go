@@ -19,6 +19,8 @@ type person struct {
 
 	yes      bool // agree to what is asked
 	matching bool // the match code need not be compared
+
+	form io.Reader // tells what code the form shows; nil: the person looks
 }
 
 // answerFlags let a desk be unattended. Each names what it gives away.
@@ -86,8 +88,10 @@ func (p *person) match(ctx context.Context, m agent.Match) error {
 	switch {
 	case p.matching:
 		return nil
+	case p.form != nil:
+		return p.compare(ctx, m.Code)
 	case p.term == nil:
-		p.say("Nobody is here to compare the code; --confirm-match would take it as the same.")
+		p.say("Nobody is here to compare the code; --match-fd would, and --confirm-match would take it as the same.")
 		return context.Canceled
 	}
 	same, err := p.agrees(ctx, "Does the page you came from show the same code?")

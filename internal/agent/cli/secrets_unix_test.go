@@ -4,7 +4,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -36,18 +35,5 @@ func TestLinkFromStandardInput(t *testing.T) {
 // secretsPipe returns a descriptor from which the secrets can be read.
 func secretsPipe(t *testing.T) int {
 	t.Helper()
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer read.Close()
-	defer write.Close()
-	if _, err := write.WriteString(testSecrets); err != nil {
-		t.Fatal(err)
-	}
-	fd, err := unix.Dup(int(read.Fd()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fd
+	return pipeWith(t, testSecrets)
 }

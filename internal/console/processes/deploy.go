@@ -40,7 +40,7 @@ func (d *door) deployForm(w http.ResponseWriter, r *http.Request, o *console.Ope
 // again, with everything that is wrong with it. Warnings are shown at once: some are about
 // what else there is now. The page can be loaded again: the same text changes nothing.
 func (d *door) deploy(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	text, err := definitionFrom(r)

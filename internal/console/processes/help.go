@@ -35,7 +35,7 @@ func (d *door) end(w http.ResponseWriter, r *http.Request, o *console.Operator) 
 // help does something about a run and leads back to it. What was refused is told there,
 // beside what was typed.
 func (d *door) help(w http.ResponseWriter, r *http.Request, o *console.Operator, do func(typed) error) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	t := typed{r.PostForm.Get("job"), r.PostForm.Get("outputs"), strings.TrimSpace(r.PostForm.Get("reason"))}

@@ -159,19 +159,3 @@ func (d *door) userNamed(ctx context.Context, o *console.Operator, name string) 
 
 // maxFormBytes bounds what a form of ours brings, a definition of 1 MiB included.
 const maxFormBytes = 3 << 20
-
-// readPost reads a form that was sent. Errors: request.too_large, request.interrupted.
-func readPost(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-	err := r.ParseMultipartForm(maxFormBytes)
-	if errors.Is(err, http.ErrNotMultipart) {
-		err = nil // ParseForm was called by it
-	}
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return web.ErrTooLarge
-	}
-	if err != nil {
-		return web.ErrInterrupted.Because(err)
-	}
-	return nil
-}

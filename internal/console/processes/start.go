@@ -61,7 +61,7 @@ func called(name, otherwise string) string {
 }
 
 func (d *door) start(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	p, form, err := d.startPage(r, o)

@@ -68,10 +68,10 @@ func (d *door) taskRows(ctx context.Context, o *console.Operator, list []process
 
 func (d *door) taskRow(ctx context.Context, o *console.Operator, names *console.Names, t *process.Task) (row taskRow, err error) {
 	row = taskRow{Task: *t, IsTaken: t.TakenBy != "", ByMe: t.TakenBy == o.By.Actor.String()}
+	row.Name = called(t.Name, t.Element)
 	if row.Mine, err = d.Processes.MayDo(ctx, o.By, t); err != nil {
 		return row, err
 	}
-	row.Name = called(t.Name, t.Element)
 	if row.For, err = names.User(ctx, t.Assignee); err != nil {
 		return row, err
 	}
@@ -168,7 +168,7 @@ func (d *door) giveTaskBack(w http.ResponseWriter, r *http.Request, o *console.O
 // act does something with a task and leads back to it. What was refused is told there,
 // beside what was filled in.
 func (d *door) act(w http.ResponseWriter, r *http.Request, o *console.Operator, do func(form *bpmn.Form) error) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	t, err := d.Processes.Task(r.Context(), o.By, r.PathValue("id"))
@@ -200,7 +200,7 @@ func (d *door) act(w http.ResponseWriter, r *http.Request, o *console.Operator, 
 // linkTask makes a link for the person whom a task is for, and shows it: this once, since
 // nobody keeps it.
 func (d *door) linkTask(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	hours, err := strconv.Atoi(r.PostForm.Get("hours"))

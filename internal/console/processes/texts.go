@@ -44,7 +44,7 @@ var texts = page.Texts{
 	"definition.warnings":    {EN: "Worth a look", DE: "Einen Blick wert"},
 	"definition.picture":     {EN: "Picture of the process", DE: "Bild des Prozesses"},
 	"definition.tasks":       {EN: "What is done by the server", DE: "Was der Server erledigt"},
-	"definition.does":        {EN: "Service task or process", DE: "Service-Task oder Prozess"},
+	"definition.does":        {EN: "Calls", DE: "Ruft"},
 	"definition.versions":    {EN: "Versions", DE: "Versionen"},
 
 	"deployed.new":  {EN: "Version %d is deployed. Runs that are under way stay with theirs.", DE: "Version %d ist eingespielt. Laufende Läufe bleiben bei ihrer."},

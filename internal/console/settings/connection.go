@@ -56,7 +56,7 @@ func (d *door) connectionPage(r *http.Request, o *console.Operator, name string)
 // putConnection makes or changes a connection. What was refused is shown again, the
 // secret excepted.
 func (d *door) putConnection(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	in, err := connectionFrom(r.PostForm)
@@ -137,7 +137,7 @@ func versionFrom(form url.Values) (int64, error) {
 
 // testConnection tries a connection and shows what came of it.
 func (d *door) testConnection(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	name := r.PostForm.Get("name")
@@ -158,7 +158,7 @@ func (d *door) testConnection(w http.ResponseWriter, r *http.Request, o *console
 
 // deleteConnection removes a connection, if the box that confirms it was ticked.
 func (d *door) deleteConnection(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	name := r.PostForm.Get("name")

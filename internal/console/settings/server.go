@@ -99,7 +99,7 @@ func setsOf(sets map[string]json.RawMessage) (list []keySet) {
 // putServer makes or changes a messaging server. What was refused is shown again, the
 // token excepted.
 func (d *door) putServer(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	p := &serverPage{New: true}
@@ -208,7 +208,7 @@ func secondsFrom(text, field string) (time.Duration, error) {
 
 // testServer tries a messaging server and shows what came of it.
 func (d *door) testServer(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	name := r.PostForm.Get("name")
@@ -229,7 +229,7 @@ func (d *door) testServer(w http.ResponseWriter, r *http.Request, o *console.Ope
 
 // deleteServer removes a messaging server, if the box that confirms it was ticked.
 func (d *door) deleteServer(w http.ResponseWriter, r *http.Request, o *console.Operator) error {
-	if err := readPost(w, r); err != nil {
+	if err := console.ReadForm(w, r, maxFormBytes); err != nil {
 		return err
 	}
 	name := r.PostForm.Get("name")

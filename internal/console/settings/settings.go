@@ -140,19 +140,3 @@ func refused(r *http.Request, o *console.Operator, err error) (*problem, error) 
 
 // maxFormBytes bounds a form with its files.
 const maxFormBytes = 2 << 20
-
-// readPost reads a form that was sent. Errors: request.too_large, request.interrupted.
-func readPost(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-	err := r.ParseMultipartForm(maxFormBytes)
-	if errors.Is(err, http.ErrNotMultipart) {
-		return nil // it has read what there is
-	}
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return web.ErrTooLarge
-	}
-	if err != nil {
-		return web.ErrInterrupted.Because(err)
-	}
-	return nil
-}

@@ -67,7 +67,7 @@ type newRun struct {
 	Body           struct {
 		Definition string              `json:"definition" doc:"Key of the process; its newest version is taken"`
 		User       *subject            `json:"user,omitempty" doc:"Whom it is for, by id or name; left out for nobody"`
-		Variables  map[string]variable `json:"variables,omitempty" doc:"By name"`
+		Variables  map[string]variable `json:"variables,omitempty" doc:"By name. The variable user is whom it is for, and set by no caller"`
 	}
 }
 

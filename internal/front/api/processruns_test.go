@@ -22,7 +22,7 @@ func TestRun(t *testing.T) {
 		run["version"] != 1.0 || run["startedBy"] != "client:runner" || run["via"] != "api" || fmt.Sprint(run["at"]) != "[approve]" {
 		t.Errorf("started: %s", r.body)
 	}
-	if v := run["variables"].(map[string]any); v["why"] != "new here" || fmt.Sprint(v["list"]) != "[1 2]" {
+	if v := run["variables"].(map[string]any); v["why"] != "new here" || v["user"].(map[string]any)["name"] != "alice" || fmt.Sprint(v["list"]) != "[1 2]" {
 		t.Errorf("variables: %v", v)
 	}
 
@@ -110,6 +110,7 @@ func TestRunRefusals(t *testing.T) {
 		{"another member", "runner", map[string]any{"definition": "badge", "user": map[string]any{"handle": "AQID"}}, none, http.StatusBadRequest, "request.invalid"},
 		{"no process", "runner", map[string]any{}, none, http.StatusBadRequest, "request.invalid"},
 		{"name of a variable", "runner", map[string]any{"definition": "badge", "variables": map[string]any{"no name": 1}}, none, http.StatusBadRequest, "process.variables"},
+		{"another user for the tasks", "runner", map[string]any{"definition": "badge", "user": named("alice"), "variables": map[string]any{"user": map[string]any{"name": "dora"}}}, none, http.StatusBadRequest, "process.variables"},
 		{"for the client itself", "dora", map[string]any{"definition": "badge", "user": named("dora")}, none, http.StatusForbidden, "process.self"},
 		{"for whoever ordered it", "runner", map[string]any{"definition": "badge", "user": named("alice")}, operator, http.StatusForbidden, "process.self"},
 		{"long key", "runner", map[string]any{"definition": "badge"}, keyed(strings.Repeat("x", 201)), http.StatusBadRequest, "request.invalid"},

@@ -63,7 +63,7 @@ func (d *Door) registration(q *optionsRequest, session string) (credential.Begin
 		return in, missing("displayName")
 	}
 	in.User, in.DisplayName = d.userRef(*q.Username), *q.DisplayName
-	in.Narrow.Yield = true
+	in.Narrow.PolicyWins = true
 	if q.Attestation != nil {
 		in.Narrow.Attestation = webauthn.Conveyance(*q.Attestation)
 		if !one(in.Narrow.Attestation, webauthn.ConveyanceNone, webauthn.ConveyanceIndirect, webauthn.ConveyanceDirect, webauthn.ConveyanceEnterprise) {
@@ -147,7 +147,7 @@ func (d *Door) authentication(q *optionsRequest, session string) (credential.Beg
 	if err != nil {
 		return in, err
 	}
-	in.Narrow = credential.Narrowing{UserVerification: uv, Timeout: d.timeout(uv), Yield: true}
+	in.Narrow = credential.Narrowing{UserVerification: uv, Timeout: d.timeout(uv), PolicyWins: true}
 	return in, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,7 @@ type field struct {
 	Required        bool
 	ReadOnly        bool
 	Value           string
+	Link            string // the value, where it is to be offered as a link
 	Checked         bool
 	Options         []bpmn.Option
 	Problem         string
@@ -44,6 +46,7 @@ type taskPage struct {
 	Open     bool
 	Fields   []field
 	Editable bool // there is a field to fill in
+	Leads    bool // there is a link to another page
 	Problem  string
 
 	ForRole   string // empty: it is one person's
@@ -100,6 +103,7 @@ func (f *front) showTask(w http.ResponseWriter, r *http.Request, p *person, c *p
 	}
 	for i := range v.Fields {
 		v.Editable = v.Editable || !v.Fields[i].ReadOnly
+		v.Leads = v.Leads || v.Fields[i].Link != ""
 	}
 	return showAs(w, r, status, "task.html", v)
 }
@@ -129,10 +133,23 @@ func fields(t *process.Task) []field {
 		}
 		all = append(all, field{
 			ID: "field-" + strconv.Itoa(i), Name: d.Name, Label: cmp.Or(d.Label, d.Name), Type: d.Type, Required: d.Required,
-			ReadOnly: d.ReadOnly, Value: value, Checked: value == "true", Options: d.Options,
+			ReadOnly: d.ReadOnly, Value: value, Link: pageLink(&t.Form, d, value), Checked: value == "true", Options: d.Options,
 		})
 	}
 	return all
+}
+
+// pageLink returns the value of a form's field if it is a link that the page offers: in the
+// form that is there for it, and to https alone.
+func pageLink(form *bpmn.Form, d *bpmn.Field, value string) string {
+	if form.Key != bpmn.InvitationForm || !d.ReadOnly {
+		return ""
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return ""
+	}
+	return value
 }
 
 // text is a value as a form shows it.

@@ -33,6 +33,7 @@ var texts = page.Texts{
 	"form.take":      {EN: "Take this task", DE: "Aufgabe übernehmen"},
 	"form.back":      {EN: "Give back", DE: "Zurückgeben"},
 	"form.elsewhere": {EN: "Somebody else is doing this task.", DE: "Diese Aufgabe erledigt gerade jemand anders."},
+	"form.page":      {EN: "Open the page", DE: "Seite öffnen"},
 	"form.optional":  {EN: "optional", DE: "freiwillig"},
 	"form.choose":    {EN: "Please choose", DE: "Bitte wählen"},
 	"form.problem":   {EN: "Something is missing or not as it should be. Nothing was sent on yet.", DE: "Etwas fehlt oder ist nicht, wie es sein soll. Es wurde noch nichts weitergegeben."},

@@ -8,6 +8,8 @@ var credentialTests = []test{
 	{"listing users", testListUsers},
 	{"erasing a user", testEraseUser},
 	{"opening a ceremony", testOpenCeremony},
+	{"a user with their first ceremony", testOpenFirstCeremony},
+	{"the name shown", testShownName},
 	{"caps on open ceremonies", testCaps},
 	{"finding a ceremony by its answer", testCeremonyByAnswer},
 	{"completing a registration", testCompleteRegistration},

@@ -97,6 +97,54 @@ func testOpenCeremony(t *testing.T, db *store.DB) {
 	wantActions(t, db, "acme", "user.created", "ceremony.begun", "ceremony.begun", "ceremony.begun", "user.locked")
 }
 
+func testOpenFirstCeremony(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	alice, c := newUser("alice"), ceremony("c1", credential.Registration)
+	alice.ShownName = "Alice of the Shop" // whoever else made them
+	c.Terms.Policies, c.Terms.ShownName = []string{"a", "b"}, "Alice"
+	both := []audit.Event{event("acme", "user.created"), event("acme", "ceremony.begun")}
+	check(t, db.OpenFirstCeremony(ctx, alice, c, both))
+	u, err := db.User(ctx, "acme", credential.ByHandle(alice.Handle))
+	check(t, err)
+	if !reflect.DeepEqual(u, alice) {
+		t.Errorf("got  %+v\nwant %+v", u, alice)
+	}
+	got, err := db.Ceremony(ctx, credential.CeremonyRef{Tenant: "acme", ID: "c1"})
+	check(t, err)
+	if !reflect.DeepEqual(got, c) {
+		t.Errorf("got  %+v\nwant %+v", got, c)
+	}
+
+	// All of it, or none.
+	wantError(t, db.OpenFirstCeremony(ctx, newUser("ALICE"), ceremony("c2", credential.Registration), both), credential.ErrUserExists)
+	bob, again := newUser("bob"), ceremony("c3", credential.Registration)
+	again.User, again.RequestID = bob.ID, c.RequestID
+	wantError(t, db.OpenFirstCeremony(ctx, bob, again, both), credential.ErrRequestExists)
+	_, err = db.User(ctx, "acme", credential.ByID(bob.ID))
+	wantError(t, err, credential.ErrUserUnknown)
+	_, err = db.Ceremony(ctx, credential.CeremonyRef{Tenant: "acme", ID: "c2"})
+	wantError(t, err, credential.ErrCeremonyUnknown)
+	wantActions(t, db, "acme", "user.created", "ceremony.begun")
+}
+
+func testShownName(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	alice := hasUser(t, db, "alice")
+	for i, tt := range []struct{ given, want string }{{"", ""}, {"Alice", "Alice"}, {"", "Alice"}, {"Lena", "Lena"}} {
+		name := fmt.Sprint("k", i)
+		c := ceremony(name, credential.Registration)
+		check(t, db.OpenCeremony(ctx, c, credential.Caps{}, event("acme", "ceremony.begun")))
+		done := registered(c, newCredential(name, alice))
+		done.ShownName = tt.given
+		check(t, db.CompleteRegistration(ctx, done, event("acme", "credential.registered")))
+		u, err := db.User(ctx, "acme", credential.ByID(alice.ID))
+		check(t, err)
+		if u.ShownName != tt.want || u.Name != alice.Name {
+			t.Errorf("%d: shown as %q, want %q", i, u.ShownName, tt.want)
+		}
+	}
+}
+
 func testCaps(t *testing.T, db *store.DB) {
 	ctx := t.Context()
 	hasUser(t, db, "alice")

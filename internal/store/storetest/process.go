@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -385,9 +386,11 @@ func testCall(t *testing.T, db *store.DB) {
 	if none, err := b.CalledRun(t.Context(), "acme", "j1"); none != nil || err != nil {
 		t.Errorf("a call that was not made has the run %+v (%v)", none, err)
 	}
-	b.begin(child, func(c *process.Change) {
-		c.Calls = claimOf(job)
-		c.Secrets = map[string]json.RawMessage{"secret:1": json.RawMessage(`1`)}
+	wakes(t, db, process.WakeRun+"r1", "the call that it made", func() {
+		b.begin(child, func(c *process.Change) {
+			c.Calls = claimOf(job)
+			c.Secrets = map[string]json.RawMessage{"secret:1": json.RawMessage(`1`)}
+		})
 	})
 	b.wantJobs("r1", "j1 call waiting")
 	got, err := b.CalledRun(t.Context(), "acme", "j1")
@@ -450,6 +453,7 @@ func testListRuns(t *testing.T, db *store.DB) {
 			r.Definition = "q"
 		case 3:
 			r.Status, r.Ended = process.Failed, noon
+			r.Parent, r.ParentJob, r.Root = "r0", "its job", "r0"
 		case 4:
 			r.Tenant = "beta"
 			r.Subject = ""
@@ -473,6 +477,8 @@ func testListRuns(t *testing.T, db *store.DB) {
 		{"status", process.RunQuery{Status: process.Failed}, "r3"},
 		{"subject", process.RunQuery{Subject: "alice"}, "r5 r3 r2 r0"},
 		{"incidents", process.RunQuery{Incidents: true}, "r5"},
+		{"called", process.RunQuery{Parent: "r0"}, "r3"},
+		{"called by none", process.RunQuery{Parent: "r1"}, ""},
 		{"limit", process.RunQuery{Limit: 2}, "r5 r3"},
 		{"page", process.RunQuery{BeforeTime: noon.Add(time.Minute), BeforeID: "r3"}, "r2 r1 r0"},
 		{"everything", process.RunQuery{
@@ -492,8 +498,8 @@ func testListRuns(t *testing.T, db *store.DB) {
 				t.Errorf("%s: %s has %d incidents, variables %v", c.name, r.ID, r.Incidents, r.State.Variables)
 			}
 		}
-		if got != " "+c.want {
-			t.Errorf("%s: got%s, want %s", c.name, got, c.want)
+		if got = strings.TrimSpace(got); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
 }

@@ -22,6 +22,7 @@ var tenantTests = []test{
 	{"the same policy", testSamePolicy},
 	{"concurrent policies", testConcurrentPolicies},
 	{"clients", testClients},
+	{"clients by their key", testClientsWithKey},
 	{"disabling a client", testDisableClient},
 	{"deleting a client", testDeleteClient},
 	{"rotating a key", testRotate},
@@ -178,6 +179,25 @@ func testClients(t *testing.T, db *store.DB) {
 		t.Errorf("all: got %+v", all)
 	}
 	wantActions(t, db, "beta", "client.created") // the refused one left none
+}
+
+func testClientsWithKey(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	check(t, db.CreateClient(ctx, client("acme", "idm", key(1), key(2)), event("acme", "client.created")))
+	check(t, db.CreateClient(ctx, client("beta", "portal", key(2)), event("beta", "client.created")))
+	for n, want := range map[int][]string{1: {"idm"}, 2: {"idm", "portal"}, 3: nil} {
+		found, err := db.ClientsWithKey(ctx, key(n).Hash)
+		check(t, err)
+		var ids []string
+		for _, c := range found {
+			if ids = append(ids, c.ID); c.ID == "idm" && len(c.Keys) != 2 {
+				t.Errorf("key %d: idm has %d keys", n, len(c.Keys))
+			}
+		}
+		if !reflect.DeepEqual(ids, want) {
+			t.Errorf("key %d: got %v, want %v", n, ids, want)
+		}
+	}
 }
 
 func testDisableClient(t *testing.T, db *store.DB) {
