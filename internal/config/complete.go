@@ -201,14 +201,14 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.hermod.%w", err)
 		}
 	}
-	if n := c.Fronts.Nevis; n != nil {
-		if err := c.completeNevis(n, at); err != nil {
-			return fmt.Errorf("fronts.nevis.%w", err)
-		}
-	}
 	if o := c.Fronts.OneSpan; o != nil {
 		if err := c.completeOneSpan(o); err != nil {
 			return fmt.Errorf("fronts.onespan.%w", err)
+		}
+	}
+	if n := c.Fronts.Nevis; n != nil {
+		if err := c.completeNevis(n, at); err != nil {
+			return fmt.Errorf("fronts.nevis.%w", err)
 		}
 	}
 	if d := c.Fronts.Identity; d != nil {

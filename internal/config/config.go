@@ -147,9 +147,9 @@ type Fronts struct {
 	DigitalAccess *DigitalAccess `koanf:"digital-access"`
 	Hermod        *Hermod        `koanf:"hermod"`
 	Identity      *Identity      `koanf:"identity"`
-	Nevis         *Nevis         `koanf:"nevis"`
 	OneWelcome    *OneWelcome    `koanf:"onewelcome"`
 	OneSpan       *OneSpan       `koanf:"onespan"`
+	Nevis         *Nevis         `koanf:"nevis"`
 	Conformance   struct {
 		Enabled bool `koanf:"enabled"`
 	} `koanf:"conformance"`

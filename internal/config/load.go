@@ -76,18 +76,13 @@ func loadFile(k *koanf.Koanf, path string) error {
 	if err := kebabHermod(root); err != nil {
 		return err
 	}
-	if inFile.Exists("fronts.hermod") {
-		if err := k.Load(confmap.Provider(hermodDefaults(), "."), nil); err != nil {
-			return err
+	for front, defaults := range map[string]func() map[string]any{
+		"hermod": hermodDefaults, "onewelcome": oneWelcomeDefaults, "nevis": nevisDefaults,
+	} {
+		if !inFile.Exists("fronts." + front) {
+			continue
 		}
-	}
-	if inFile.Exists("fronts.nevis") {
-		if err := k.Load(confmap.Provider(nevisDefaults(), "."), nil); err != nil {
-			return err
-		}
-	}
-	if inFile.Exists("fronts.onewelcome") {
-		if err := k.Load(confmap.Provider(oneWelcomeDefaults(), "."), nil); err != nil {
+		if err := k.Load(confmap.Provider(defaults(), "."), nil); err != nil {
 			return err
 		}
 	}

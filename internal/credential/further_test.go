@@ -149,7 +149,7 @@ func TestPolicyWins(t *testing.T) {
 	w.user("alice")
 	n := credential.Narrowing{
 		UserVerification: "discouraged", ResidentKey: "preferred", Attachment: "platform", Attestation: "none",
-		Algorithms: []cose.Algorithm{cose.EdDSA, cose.RS256}, Timeout: 1e15, PolicyWins: true,
+		Algorithms: []cose.Algorithm{cose.EdDSA, cose.RS256}, Timeout: 1e15, Life: 1e15, PolicyWins: true,
 	}
 	begun, err := w.beginWith(credential.BeginRegistration{Narrow: n})
 	check(t, err)

@@ -218,10 +218,10 @@ func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
 	p.atSignIn = slices.ContainsFunc(documents, func(d *policy.Document) bool {
 		return d.Mode != policy.ModeOff && slices.Contains(d.At, policy.SignIn)
 	})
+	p.attested = !own.TakesNone(policy.Registration)
 	p.insists = slices.ContainsFunc(documents, func(d *policy.Document) bool {
 		return d.Mode == policy.ModeEnforce && slices.Contains(d.At, policy.SignIn)
 	})
-	p.attested = !own.TakesNone(policy.Registration)
 	return nil
 }
 
@@ -298,8 +298,8 @@ type Narrowing struct {
 	// beside those of the relying party, at the beginning and at the end.
 	Policies []string
 
-	// PolicyWins leaves a member that accepts more than the policy does, or lasts longer, as
-	// the policy has it, and of Algorithms what the policy leaves, where it would be policy.wider.
+	// PolicyWins leaves a member that accepts more than the policy does as the policy has
+	// it, and of Algorithms what the policy leaves, where it would be policy.wider.
 	PolicyWins bool
 }
 

@@ -84,10 +84,11 @@ type BegunRegistration struct {
 // A client or operator needs fido.provision for the relying party, and may not be
 // the user, unless a token proves the user to be at work themselves; a browser session
 // must be one that was opened to enrol. Who lacks a right is written down. Errors:
-// subject.other; user.required, user.unknown, user.locked; registration.self, operator.above;
-// policy.wider, registration.conditional; tenant's policy.unknown and policy.conflict for
-// the policies named; user.exists, user.name, user.display_name and user.handle for a new
-// user; credential.limit; ceremony.limit, ceremony.request_exists; session.unknown,
+// subject.other; user.required, user.unknown, user.locked; registration.self,
+// operator.above; policy.wider, registration.conditional; tenant's policy.unknown and
+// policy.conflict for the policies named; user.exists, user.name, user.display_name and
+// user.handle for a new user; credential.limit; ceremony.limit, ceremony.request_exists;
+// session.unknown,
 // session.purpose, session.registered, and invitation.additional_needed where the user
 // got a credential since.
 func (s *Service) BeginRegistration(ctx context.Context, by tenant.Authority, in BeginRegistration) (*BegunRegistration, error) {

@@ -15,12 +15,12 @@ const madeNamePrefix = "user-"
 // accountOrNew returns the account to register at, and whether its user is yet to be
 // made.
 func (s *Service) accountOrNew(ctx context.Context, by tenant.Authority, in BeginRegistration) (a *Account, isNew bool, err error) {
-	if in.NewUser == nil || by.Session != "" || by.Subject != "" {
+	if in.NewUser == nil || by.Session != "" {
 		a, err = s.subjectAccount(ctx, by, in.RelyingParty, in.User)
 		return a, false, err
 	}
 	if !in.User.IsZero() {
-		a, err = s.account(ctx, by.Tenant, in.RelyingParty, in.User)
+		a, err = s.subjectAccount(ctx, by, in.RelyingParty, in.User)
 		if !errors.Is(err, ErrUserUnknown) {
 			return a, false, err
 		}

@@ -90,23 +90,3 @@ func TestSubjectElsewhere(t *testing.T) {
 	_, err := w.svc.BeginRegistration(t.Context(), by, credential.BeginRegistration{RelyingParty: site, User: credential.ByName("alice")})
 	wantFault(t, err, tenant.ErrDenied)
 }
-
-// What would widen the policy, times too, leaves it as it is where the caller says so.
-func TestPolicyWinsOverTime(t *testing.T) {
-	w := newWorld(t)
-	w.user("alice")
-	w.has(tenant.RelyingParty{Tenant: "acme", ID: site, UserVerification: "required", AuthenticatorAttachment: "cross-platform"})
-	in := credential.BeginRegistration{RelyingParty: site, User: credential.ByName("alice"), Narrow: credential.Narrowing{
-		UserVerification: "preferred", Attachment: "platform", Timeout: 999 * tenant.DefaultTimeout, Life: 999 * tenant.DefaultChallengeLife,
-	}}
-	_, err := w.svc.BeginRegistration(t.Context(), w.idm, in)
-	wantFault(t, err, credential.ErrPolicyWider)
-	in.Narrow.PolicyWins = true
-	begun, err := w.svc.BeginRegistration(t.Context(), w.idm, in)
-	check(t, err)
-	o := begun.Options
-	if s := o.AuthenticatorSelection; s.UserVerification != "required" || s.AuthenticatorAttachment != "cross-platform" ||
-		o.TimeoutMillis != tenant.DefaultTimeout.Milliseconds() {
-		t.Errorf("options %+v, %+v", o, s)
-	}
-}

@@ -50,15 +50,15 @@ type Authority struct {
 	Scopes         []Scope
 	RelyingParties []string // empty: the scopes hold for every relying party of the tenant
 
+	// SparesOperators keeps it from acting on operators and their credentials, whatever
+	// its scopes: some doors are for the people alone.
+	SparesOperators bool
+
 	// Subject is the id of the user who is at work, as a token of the tenant's identity
 	// system proves, shown beside the client's own credentials or in their place. It lets
 	// the authority do what users may do for themselves, without a scope, and keeps it from
 	// doing anything with another user's credentials, whatever the scopes. Empty: nobody.
 	Subject string
-
-	// SparesOperators keeps it from acting on operators and their credentials, whatever
-	// its scopes: some doors are for the people alone.
-	SparesOperators bool
 
 	// Session is the id of the browser session that acts as its own user, on the
 	// enrolment pages and to sign in and out. Such an authority holds no scopes; what

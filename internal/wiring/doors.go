@@ -53,14 +53,14 @@ func (s *Server) mountDoors(mux *http.ServeMux) error {
 			return err
 		}
 	}
-	if c := s.config.Fronts.Nevis; c != nil {
-		if err := s.mountNevis(mux, c); err != nil {
-			return badConfiguration(fmt.Errorf("fronts.nevis.%w", err))
-		}
-	}
 	if c := s.config.Fronts.OneSpan; c != nil {
 		if err := s.mountOneSpan(mux, c); err != nil {
 			return err
+		}
+	}
+	if c := s.config.Fronts.Nevis; c != nil {
+		if err := s.mountNevis(mux, c); err != nil {
+			return badConfiguration(fmt.Errorf("fronts.nevis.%w", err))
 		}
 	}
 	if err := s.mountIdentity(mux); err != nil {

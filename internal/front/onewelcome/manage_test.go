@@ -103,13 +103,13 @@ func TestRights(t *testing.T) {
 	want(t, w.post("shop", "/attestation/options", object{"username": "a", "rpId": strict}), 403, "forbidden")
 	want(t, w.post("every", "/attestation/options", body), 400, "invalid_request")
 	want(t, w.post("every", "/attestation/options", object{"username": "a", "rpId": "nobody.example"}), 404, "relying_party_not_found")
-	options, o := w.options("every", object{"username": "a", "rpId": strict})
+	_, o := w.options("every", object{"username": "a", "rpId": strict})
 	if o.RP.ID != strict {
 		t.Errorf("options of %s", o.RP.ID)
 	}
 	// The answer needs none: the challenge, or the transaction, finds it.
 	for _, id := range []any{nil, o.TransactionID} {
-		options, o = w.options("every", object{"username": "a", "rpId": strict})
+		options, o := w.options("every", object{"username": "a", "rpId": strict})
 		answer := newDesk(t, softkey.AttestSelf).create(t, options)
 		if id != nil {
 			answer["transactionId"] = o.TransactionID
