@@ -139,7 +139,7 @@ func TestRefused(t *testing.T) {
 		{"conformance for nobody", "conformance: { enabled: false }", "conformance: { enabled: true, relying-party: example.org }", "fronts.conformance.relying-party"},
 		{"conformance over our own API", "conformance: { enabled: false }", "conformance: { enabled: true, relying-party: example.com, prefix: /api/v1 }", "fronts.conformance.prefix"},
 		{"conformance over another front", "conformance: { enabled: false }", "onewelcome: {}\n  conformance: { enabled: true, relying-party: example.com, prefix: /fido/v1 }", "fronts.conformance.prefix"},
-		{"absent front", "conformance: { enabled: false }", "nevis: { tenant: acme }", "fronts.nevis"},
+		{"nevis without relying party", "conformance: { enabled: false }", "nevis: { tenant: acme }", "fronts.nevis.relying-party"},
 		{"callback with user", "http://localhost:1/x/", "http://u:p@localhost:1/x/", "callback-url"},
 	}
 	for _, tt := range tests {

@@ -48,6 +48,7 @@ func TestRegistration(t *testing.T) {
 		Format: "packed", AttestationType: "self", Warnings: c.Warnings,
 		Name: "Office key", UserAgent: "Firefox 1", State: credential.Active, Version: 1,
 		Created: w.clock(), Updated: w.clock(), ProvisionedBy: "client:idm", Via: "api", Ref: "req-1",
+		Asked: credential.Asked{Attestation: "direct", ResidentKey: "required", UserVerification: "required"},
 	}
 	want.Extensions, want.UserHandle = &credential.ExtensionOutputs{}, alice.Handle
 	if !reflect.DeepEqual(c, want) {
