@@ -103,6 +103,9 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, la
 		return err
 	}
 	p.wakeRun(ctx, c.Run.ID)
+	if c.Calls != nil { // its caller waits from now on, and is busy no more
+		p.wakeRun(ctx, c.Run.Parent)
+	}
 	if c.Also != nil {
 		return c.Also(ctx)
 	}
