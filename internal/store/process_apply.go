@@ -67,7 +67,7 @@ func updateRun(ctx context.Context, q tx, c *process.Change) (last int64, err er
 
 // applyRest writes what comes of a step beside the run itself.
 func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, last int64) error {
-	if err := p.takeCause(ctx, q, c); err != nil {
+	if err := takeCause(ctx, q, c); err != nil {
 		return err
 	}
 	if err := p.clearTokens(ctx, q, c); err != nil {
@@ -103,8 +103,8 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, la
 		return err
 	}
 	p.wakeRun(ctx, c.Run.ID)
-	if c.Calls != nil {
-		p.wakeRun(ctx, c.Run.Parent) // whoever waits for it need not wait for the call
+	if c.Calls != nil { // its caller waits from now on, and is busy no more
+		p.wakeRun(ctx, c.Run.Parent)
 	}
 	if c.Also != nil {
 		return c.Also(ctx)
@@ -113,7 +113,7 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, la
 }
 
 // takeCause takes what a change comes from, so that nothing else comes of it.
-func (p processStore) takeCause(ctx context.Context, q tx, c *process.Change) error {
+func takeCause(ctx context.Context, q tx, c *process.Change) error {
 	if c.Spend != nil {
 		if err := endJob(ctx, q, *c.Spend); err != nil {
 			return err
@@ -128,7 +128,6 @@ func (p processStore) takeCause(ctx context.Context, q tx, c *process.Change) er
 		if n == 0 {
 			return process.ErrClaimLost
 		}
-		p.wakeRun(ctx, c.Run.Parent) // which waits now, and is busy no more
 	}
 	if c.Complete != nil {
 		return completeTask(ctx, q, c.Complete)

@@ -147,8 +147,7 @@ func (o *office) wantTold(st *story) {
 		seen := make(map[string]int)
 		timeline := o.timeline(run.ID)
 		for _, h := range timeline {
-			// The two branches come to the join by themselves; a wait is begun again where it
-			// was not stored.
+			// The two branches come to the join one after the other.
 			if h.Element != "join" {
 				seen[h.Kind+" "+h.Element]++
 			}
