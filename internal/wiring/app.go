@@ -72,6 +72,9 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error
 	if a.Trust, err = TrustLists(cfg); err != nil {
 		return nil, badConfiguration(err)
 	}
+	if err := refuseNewDatabase(cfg); err != nil {
+		return nil, badConfiguration(err)
+	}
 	db := store.Config{Postgres: cfg.Database, TestData: cfg.TestData, StopAt: os.Getenv(stopVariable), Log: o.Log}
 	if cfg.Database == "" {
 		db.SQLite = DatabaseFile(cfg)

@@ -3,7 +3,9 @@ package wiring
 import (
 	"errors"
 	"net/http"
+	"os"
 
+	"bestow.dev/internal/config"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/conformance"
 )
@@ -11,6 +13,18 @@ import (
 // errNotTestData refuses to have anybody register credentials for everybody, where they
 // could be worth something.
 var errNotTestData = errors.New("fronts.conformance.enabled: only a database that was made with --test-data may have this front")
+
+// refuseNewDatabase refuses before a database is made that could never be used: test data
+// is what a database is from its first day, or not at all.
+func refuseNewDatabase(cfg *config.Config) error {
+	if !cfg.Fronts.Conformance.Enabled || cfg.TestData || cfg.Database != "" {
+		return nil
+	}
+	if _, err := os.Stat(DatabaseFile(cfg)); errors.Is(err, os.ErrNotExist) {
+		return errNotTestData
+	}
+	return nil
+}
 
 // conformanceProfile is what the conformance tests want of their relying party; nil where
 // the front is closed. Whoever runs a command beside the server has it too, so that both

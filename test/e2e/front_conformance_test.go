@@ -170,10 +170,20 @@ func (c *conformanceTool) sharedWithTheAPI(key *softkey.Key, id string) {
 }
 
 // TestFrontConformanceNeedsTestData: without --test-data the server does not start, on a
-// new database or on one that is used.
+// database that is used or where there is none, which then is not made.
 func TestFrontConformanceNeedsTestData(t *testing.T) {
 	key := shopKey(t, softkey.AttestPacked)
 	open := fmt.Sprintf(conformanceConfig, labStatement(t, key))
+	fresh := &server{t: t, dir: t.TempDir(), config: open, listen: freeAddress(t), flags: []string{"--test-data"}}
+	if err := os.WriteFile(fresh.file(), []byte(open), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if res := run(t, bestow(), fresh.env(), "", "serve", "--config", fresh.file()); res.code == 0 || !strings.Contains(res.stderr, "--test-data") {
+		t.Errorf("without a database: exit %d: %s", res.code, res.stderr)
+	}
+	fresh.start()
+	fresh.stop()
+
 	s := start(t, strings.Replace(open, "enabled: true", "enabled: false", 1))
 	if status, _, err := s.do(request{"POST", "/conformance/attestation/options", nil, map[string]any{}}); err != nil || status != 404 {
 		t.Errorf("closed: %d, %v", status, err)
