@@ -149,48 +149,47 @@ func (p *play) whatNext() error {
 	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
 		return err
 	}
-	verb := func(words string) string { return p.program() + " " + words + " --config " + p.configFile() }
-	curl := "curl --cacert " + p.agent.caFile + " "
-	_, err := fmt.Fprintf(p.Out, `
-  The server stays up until you press Ctrl-C. Try, in another terminal:
+	config, ca := typed(p.configFile()), typed(p.agent.caFile)
+	verb := func(words string) string { return p.program() + " " + words + " --config " + config }
+	for _, line := range []string{
+		"", "The server stays up until you press Ctrl-C. Try, in another terminal:", "",
+		"  " + verb("process list"),
+		"  " + verb("process show "+p.run),
+		"  " + verb("process draw "+p.run+" --out run.svg"),
+		"  " + verb("credential list"),
+		"  " + verb("audit verify"),
+		"  " + verb("user invite bob@example.com --create"),
+		"  curl --cacert " + ca + " -u " + setupID + ":$(cat " + typed(p.keyFile(setupID)) + ") " + p.server.URL + "/api/v1/users",
+		"  curl --cacert " + ca + " " + p.server.URL + "/api/v1/openapi.json",
+		"", "In a browser that trusts " + ca + ": the run, once you are an operator by the link that",
+		"the second line prints; and what the API can do.", "",
+		"  " + p.server.URL + "/console/runs/" + p.run,
+		"  " + verb("operator invite carol@example.com --role administrator"),
+		"  " + p.server.URL + "/api/v1/docs",
+		"",
+	} {
+		if _, err := fmt.Fprintln(p.Out, strings.TrimRight("  "+line, " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-    %s
-    %s
-    %s
-    %s
-    %s
-    %s
-    %s
-    %s
-
-  In a browser that trusts %s, after you have made yourself an operator with the link
-  that the last of these prints: the run, where it came by, and what it says of it.
-
-    %s
-    %s/console/runs/%s
-    %s
-
-`,
-		verb("process list"),
-		verb("process show "+p.run),
-		verb("process draw "+p.run+" --out run.svg"),
-		verb("credential list"),
-		verb("audit verify"),
-		verb("user invite bob@example.com --create"),
-		curl+"-u "+setupID+":$(cat "+p.keyFile(setupID)+") "+p.server.URL+"/api/v1/users",
-		curl+p.server.URL+"/api/v1/openapi.json",
-		p.agent.caFile,
-		p.server.URL+"/api/v1/docs",
-		p.server.URL, p.run,
-		verb("operator invite carol@example.com --role administrator"),
-	)
-	return err
+// typed is a path as a shell takes it.
+func typed(path string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-", r)
+	}
+	if !strings.ContainsFunc(path, func(r rune) bool { return !plain(r) }) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // program is how the reader can call the command line again.
 func (p *play) program() string {
 	if path := p.Program[0]; !strings.Contains(path, "go-build") {
-		return path
+		return typed(path)
 	}
 	return "go run ./cmd/bestow"
 }
