@@ -439,12 +439,5 @@ func testProcessWakes(t *testing.T, db *store.DB) {
 	check(t, b.putOff(call["j1"], func(p *process.Postponement) {
 		p.Wait, p.State, p.Due = &process.Wait{Key: "k"}, process.JobWaiting, process.Never
 	}))
-	b.begin(newRun("r3"), func(c *process.Change) { c.Jobs = []process.Job{newJob("j3", "r3", process.CallJob)} })
-	call := b.claim(noon)["j3"]
-	child := newRun("r4")
-	child.Parent, child.ParentJob, child.Root, child.Depth = "r3", "j3", "r3", 1
-	wakes(t, db, process.WakeRun+"r3", "a call that is made", func() {
-		b.begin(child, func(c *process.Change) { c.Calls = claimOf(call) })
-	})
 	wakes(t, db, process.WakeJobs, "news", func() { b.News(t.Context(), "acme", "k", noon) })
 }
