@@ -44,7 +44,7 @@ var (
 	flight   = flag.Int("flight", 64, "runs of processes at a time")
 	long     = flag.Int("long", 50_000, "runs of processes whose memory is looked at; 0 for none")
 	idle     = flag.Int("idle", 1000, "idle agents")
-	only     = flag.String("only", "", "registration, relay, processes, memory or idle")
+	only     = flag.String("only", "", "registration, authentication, relay, processes, memory or idle")
 	profile  = flag.String("cpuprofile", "", "write a CPU profile to this file")
 	hold     = flag.String("hold", "", "internal: hold idle connections to this address")
 )
@@ -105,7 +105,7 @@ func measure(ctx context.Context) error {
 	parts := []struct {
 		name string
 		run  func(context.Context) error
-	}{{"registration", b.registration}, {"relay", b.relay}, {"processes", b.processes}, {"memory", b.memory}, {"idle", b.idle}}
+	}{{"registration", b.registration}, {"authentication", b.authentication}, {"relay", b.relay}, {"processes", b.processes}, {"memory", b.memory}, {"idle", b.idle}}
 	for _, part := range parts {
 		if *only != "" && *only != part.name {
 			continue
@@ -177,6 +177,9 @@ tenants:
       - { id: ` + clientID + `, key: ` + apiKey + `, scopes: [ users.write, fido.provision, fido.read, fido.authenticate ] }
 fronts:
   digital-access: { tenant: load, relying-party: ` + rpID + ` }
+  nevis: { tenant: load, relying-party: ` + rpID + ` }
+  onewelcome: { tenant: load, relying-party: ` + rpID + ` }
+  onespan: { tenant: load, relying-party: ` + rpID + ` }
   hermod:
     tenant: load
     allowed-clients:

@@ -37,7 +37,7 @@ func (b *bench) registration(ctx context.Context) error {
 		}
 		options = append(options, took)
 
-		store, err := b.registrations(names, begin, header)
+		store, _, err := b.registrations(names, begin, header)
 		if err != nil {
 			return err
 		}
@@ -57,26 +57,28 @@ func (b *bench) registration(ctx context.Context) error {
 	return nil
 }
 
-// registrations prepares the requests that finish the ceremonies begun.
-func (b *bench) registrations(names []string, begun []*call, header map[string]string) ([]*call, error) {
+// registrations prepares the requests that finish the ceremonies begun, each with a key of
+// its own.
+func (b *bench) registrations(names []string, begun []*call, header map[string]string) (store []*call, keys []*forge.Key, err error) {
 	begins, err := answers[struct{ PublicKey json.RawMessage }](begun)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	store := make([]*call, len(names))
+	store, keys = make([]*call, len(names)), make([]*forge.Key, len(names))
 	for i, name := range names {
 		key, err := forge.New()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		response, err := key.Register(begins[i].PublicKey, b.server.URL)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		keys[i] = key
 		body := jsonBody(map[string]any{"userId": name, "displayName": "Load key", "publicKeyCredential": response})
 		store[i] = &call{request: prepare("POST", b.host, "/fido/credentials", header, body), want: http.StatusCreated}
 	}
-	return store, nil
+	return store, keys, nil
 }
 
 func (b *bench) accessToken() (string, error) {
