@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"bestow.dev/cose"
@@ -75,7 +76,12 @@ func (s *Service) adopt(ctx context.Context, by tenant.Authority, in Adopt) (*Cr
 	if err != nil {
 		return nil, err
 	}
-	if p.attested || p.insists || p.trust.Attestation == webauthn.TrustRequire || len(p.trust.AllowedAAGUIDs) > 0 {
+	if !slices.Contains(p.demands.Algorithms, cose.Algorithm(c.Algorithm)) {
+		return nil, ErrAdopt.At("publicKey").Saying("The relying party takes no keys of this algorithm.")
+	}
+	// Documents that registrations have to meet judge what they prove, and nothing is
+	// proven here.
+	if p.attested || p.asks || p.insists || p.trust.Attestation == webauthn.TrustRequire || len(p.trust.AllowedAAGUIDs) > 0 {
 		return nil, ErrAdoptUnproven
 	}
 	account, err := s.account(ctx, by.Tenant, in.RelyingParty, in.User)

@@ -33,6 +33,11 @@ type BeginAuthentication struct {
 	// had some, the same ones each time (§14.6.2). Browser sessions get that always;
 	// a back end asks for it when it shows the options to whoever gave the name.
 	HideUnknown bool
+
+	// Stranger is whoever calls from the authority's address: a program that lets anybody
+	// in acts for all of them. Unknown names are hidden from them, and what they leave
+	// open counts for their address alone, not for the name they gave.
+	Stranger bool
 }
 
 // BegunAuthentication is a ceremony that awaits an assertion.
@@ -100,6 +105,9 @@ func (s *Service) beginAuthentication(ctx context.Context, by tenant.Authority, 
 		return nil, err
 	}
 	c.User, c.RequestID = user, in.RequestID
+	if in.Stranger {
+		c.Address = tenant.Network(by.Address)
+	}
 	if err := s.openCeremony(ctx, by, c, "authentication.begun"); err != nil {
 		return nil, err
 	}
@@ -109,6 +117,7 @@ func (s *Service) beginAuthentication(ctx context.Context, by tenant.Authority, 
 // mayAuthenticate checks the right to begin. For a browser session it fills in what
 // the session is bound to.
 func (s *Service) mayAuthenticate(ctx context.Context, by tenant.Authority, in *BeginAuthentication) error {
+	in.HideUnknown = in.HideUnknown || in.Stranger
 	if by.Session == "" {
 		return by.RequireOrSelf(tenant.ScopeAuthenticate, in.RelyingParty)
 	}

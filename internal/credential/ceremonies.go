@@ -70,6 +70,9 @@ func (s *Service) CeremonyUser(ctx context.Context, by tenant.Authority, c *Cere
 	if id == "" {
 		return nil, nil
 	}
+	if by.Subject != "" && id != UserID(by.Subject) {
+		return nil, ErrSubject
+	}
 	u, err := s.store.User(ctx, c.Tenant, ByID(id))
 	if err != nil {
 		return nil, unless(err, ErrUserUnknown)
@@ -89,6 +92,9 @@ func unless(err error, known *fault.Error) error {
 func shown(by tenant.Authority, c *Ceremony) (*Ceremony, error) {
 	if !c.MayFinish(by) {
 		return nil, ErrCeremonyUnknown
+	}
+	if by.Subject != "" && c.User != "" && c.User != UserID(by.Subject) {
+		return nil, ErrSubject
 	}
 	scope := tenant.ScopeProvision
 	if c.Kind == Authentication {
@@ -146,8 +152,11 @@ func (s *Service) openCeremony(ctx context.Context, by tenant.Authority, c *Cere
 		return err
 	}
 	caps := Caps{PerUser: max(0, s.limits.CeremoniesPerUser)}
-	if by.Session != "" {
+	if c.Address != "" {
 		caps.PerAddress = max(0, s.limits.CeremoniesPerAddress)
+	}
+	if c.Address != "" && by.Session == "" {
+		caps.PerUser = 0 // of a stranger: a name's limit would tell that it is somebody's, and lock them out
 	}
 	return s.store.OpenCeremony(ctx, c, caps, begunEvent(by, c, action))
 }

@@ -43,6 +43,30 @@ func TestCeremoniesPerUser(t *testing.T) {
 	check(t, begin(w.idm, "alice"))
 }
 
+// Strangers are told nothing by what others left open, and lock nobody out.
+func TestStrangers(t *testing.T) {
+	w := limited(t, credential.Limits{CeremoniesPerUser: 1, CeremoniesPerAddress: 2})
+	w.user("alice")
+	w.enrolled("alice")
+	begin := func(name, address string) error {
+		by := w.idm
+		by.Address = address
+		_, err := w.svc.BeginAuthentication(t.Context(), by, credential.BeginAuthentication{RelyingParty: site, User: credential.ByName(name), Stranger: true})
+		return err
+	}
+	for _, name := range []string{"alice", "nobody"} {
+		address := "192.0.2.1"
+		if name == "nobody" {
+			address = "192.0.2.2"
+		}
+		for range 2 {
+			check(t, begin(name, address))
+		}
+		wantFault(t, begin(name, address), credential.ErrCeremonyLimit)
+	}
+	check(t, begin("alice", "192.0.2.3"))
+}
+
 func TestCeremoniesPerAddress(t *testing.T) {
 	w := limited(t, credential.Limits{CeremoniesPerAddress: 2})
 	visit := func(address string) error {

@@ -386,14 +386,17 @@ func (s *Service) Update(ctx context.Context, by tenant.Authority, ref Ref, in C
 		return nil, err
 	}
 	switch {
-	case by.Subject != "" && in.State != nil && *in.State == Active && c.State != Active:
-		return nil, ErrCredentialResume
+	case by.Subject != "" && in.State != nil && c.State != Active:
+		return nil, ErrCredentialResume // nor exchange what holds it for what ends by itself
 	case in.SignCount != nil && *in.SignCount < c.SignCount:
 		return nil, ErrCredentialCount.At("signCount")
 	}
 	change := CredentialChange{
 		Tenant: by.Tenant, ID: c.ID, Name: in.Name, State: in.State, Reason: in.Reason, Until: in.Until,
 		SignCount: in.SignCount, Version: in.Version, At: now,
+	}
+	if by.Subject != "" && change.Version == 0 {
+		change.Version = c.Version // what was looked at above is what is changed
 	}
 	if in.Standing != nil {
 		change.Standing = *in.Standing

@@ -37,6 +37,7 @@ type policySet struct {
 	attested      bool           // a policy judges what was attested
 	atSignIn      bool           // a policy judges sign-ins
 	insists       bool           // and refuses
+	asks          bool           // a policy refuses registrations
 
 	formatAnchors map[string][]*x509.Certificate
 	vendors       Vendors  // nil: none
@@ -221,6 +222,9 @@ func (p *policySet) compileDocuments(documents []*policy.Document) (err error) {
 	p.signInDemands = own.Demands(policy.SignIn, base)
 	p.atSignIn = slices.ContainsFunc(documents, func(d *policy.Document) bool {
 		return d.Mode != policy.ModeOff && slices.Contains(d.At, policy.SignIn)
+	})
+	p.asks = slices.ContainsFunc(documents, func(d *policy.Document) bool {
+		return d.Mode == policy.ModeEnforce && slices.Contains(d.At, policy.Registration)
 	})
 	p.attested = !own.TakesNone(policy.Registration)
 	p.insists = slices.ContainsFunc(documents, func(d *policy.Document) bool {

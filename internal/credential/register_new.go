@@ -25,6 +25,9 @@ func (s *Service) accountOrNew(ctx context.Context, by tenant.Authority, in Begi
 			return a, false, err
 		}
 	}
+	if by.Subject != "" {
+		return nil, false, ErrSubject // who is at work is somebody already
+	}
 	if err := by.Require(tenant.ScopeUsersWrite, in.RelyingParty); err != nil {
 		return nil, false, err
 	}

@@ -45,15 +45,22 @@ func refuseOwn(by tenant.Authority, u *User) error {
 			return ErrOwnRegistration
 		}
 	default:
-		id := strings.TrimPrefix(strings.TrimPrefix(by.Actor.ID, tenant.LocalPrefix), tenant.UserPrefix)
-		if named(id, u) {
+		if named(bare(by.Actor.ID), u) {
 			return ErrOwnRegistration
 		}
 	}
-	if named(strings.TrimSpace(by.Claimed), u) {
+	if orderedBy(strings.TrimSpace(by.Claimed), u) {
 		return ErrOwnRegistration
 	}
 	return nil
+}
+
+// orderedBy reports whether u is who an order is claimed to come from: by a name, or as
+// processes say it of their starter, as kind:id. A user who started one started what is
+// open to users.
+func orderedBy(claimed string, u *User) bool {
+	kind, id, _ := strings.Cut(claimed, ":")
+	return named(claimed, u) || kind != string(audit.User) && named(bare(id), u)
 }
 
 // refuseOther returns subject.other if by proves to be a user other than the one with
@@ -94,6 +101,11 @@ func (s *Service) denied(ctx context.Context, by tenant.Authority, kind Ceremony
 		return errors.Join(lost, err)
 	}
 	return err
+}
+
+// bare is an actor's id without what says where it is known from.
+func bare(id string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(id, tenant.LocalPrefix), tenant.UserPrefix)
 }
 
 // named reports whether text, which somebody is called by elsewhere, is u's name or id.

@@ -2,6 +2,7 @@ package credential_test
 
 import (
 	"testing"
+	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
@@ -89,4 +90,19 @@ func TestSubjectElsewhere(t *testing.T) {
 	by.RelyingParties = []string{"other.example.com"}
 	_, err := w.svc.BeginRegistration(t.Context(), by, credential.BeginRegistration{RelyingParty: site, User: credential.ByName("alice")})
 	wantFault(t, err, tenant.ErrDenied)
+}
+
+// A user at work does not exchange what holds their credential for a lock that ends by
+// itself.
+func TestSubjectDoesNotResume(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	c, _ := w.enrolled("alice")
+	_, err := w.svc.Suspend(t.Context(), w.admin(), credential.Ref{ID: c.ID}, "lost")
+	check(t, err)
+	suspended := credential.Suspended
+	_, err = w.svc.Update(t.Context(), w.at(alice), credential.Ref{ID: c.ID}, credential.CredentialUpdate{
+		State: &suspended, Standing: new(credential.TemporarilyLocked), Until: w.clock().Add(time.Minute),
+	})
+	wantFault(t, err, credential.ErrCredentialResume)
 }

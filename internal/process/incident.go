@@ -27,13 +27,17 @@ func (s *Service) Retry(ctx context.Context, by tenant.Authority, job string) er
 
 // Skip has the run go on as if the service task of a job that failed too often had been
 // done, with the outputs given. It needs process.run. Errors: process.job_unknown,
-// process.no_incident, process.not_skipable, process.variables.
+// process.no_incident, process.not_skipable, process.variables; process.self in a run for
+// themselves.
 func (s *Service) Skip(ctx context.Context, by tenant.Authority, job string, outputs map[string]json.RawMessage) (*Run, error) {
 	j, r, err := s.incident(ctx, by, job)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkGiven(r.Subject, outputs); err != nil {
+	if err := s.refuseOwn(ctx, by, r.Subject); err != nil {
+		return nil, err
+	}
+	if err := checkGiven(outputs); err != nil {
 		return nil, err
 	}
 	if j.Kind != WorkJob {

@@ -45,6 +45,9 @@ func (s *Service) mayStart(ctx context.Context, by tenant.Authority, v *Version,
 // operator or the local user of the command line is taken for the user of the same name.
 // The client's word about its operator is not believed, but it is enough to refuse.
 func (s *Service) refuseOwn(ctx context.Context, by tenant.Authority, user string) error {
+	if user == "" {
+		return nil
+	}
 	actor := strings.TrimPrefix(strings.TrimPrefix(by.Actor.ID, tenant.LocalPrefix), tenant.UserPrefix)
 	for _, called := range []string{actor, strings.TrimSpace(by.Claimed)} {
 		if called == "" {

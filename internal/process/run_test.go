@@ -98,6 +98,10 @@ func TestNobodyForThemselves(t *testing.T) {
 	_, err := w.Start(t.Context(), enroller(), in)
 	check(t, err)
 
+	// Nor does a run for nobody say in its variables whom it is for.
+	_, err = w.Start(t.Context(), enroller(), process.Start{Definition: "p", Variables: vars("user", map[string]string{"name": "erin"})})
+	wantCode(t, err, process.ErrVariables)
+
 	// The same text as self-service is another version.
 	d, err := w.Deploy(t.Context(), operator(), process.Deploy{XML: []byte("The process p"), SelfService: true})
 	check(t, err)

@@ -148,8 +148,9 @@ func (s *Service) Cancel(ctx context.Context, by tenant.Authority, id, reason st
 }
 
 // Deliver hands a message to a run that waits for it, with variables to set. It needs
-// process.run. Errors: process.run_unknown, process.run_ended, process.variables;
-// process.message if the run does not wait for it.
+// process.run, and nobody may for a run for themselves. Errors: process.run_unknown,
+// process.run_ended, process.variables, process.self; process.message if the run does not
+// wait for it.
 func (s *Service) Deliver(ctx context.Context, by tenant.Authority, id, message string, vars map[string]json.RawMessage) (*Run, error) {
 	if err := by.Require(tenant.ScopeProcessRun, ""); err != nil {
 		return nil, err
@@ -158,7 +159,10 @@ func (s *Service) Deliver(ctx context.Context, by tenant.Authority, id, message 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkGiven(r.Subject, vars); err != nil {
+	if err := s.refuseOwn(ctx, by, r.Subject); err != nil {
+		return nil, err
+	}
+	if err := checkGiven(vars); err != nil {
 		return nil, err
 	}
 	d, err := s.definition(ctx, r.Tenant, r.Definition, r.Version)

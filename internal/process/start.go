@@ -99,7 +99,7 @@ func (s *Service) checkStart(ctx context.Context, by tenant.Authority, v *Versio
 	if len(in.Key) > maxKeyBytes {
 		return ErrIdempotency.At("key").Saying("An idempotency key has at most %d characters.", maxKeyBytes)
 	}
-	if err := checkGiven(in.Subject, in.Variables); err != nil {
+	if err := checkGiven(in.Variables); err != nil {
 		return err
 	}
 	d, err := s.definition(ctx, by.Tenant, v.Key, v.Version)
@@ -124,10 +124,11 @@ func (s *Service) checkStart(ctx context.Context, by tenant.Authority, v *Versio
 // a credential go by it.
 const userVariable = "user"
 
-// checkGiven judges variables that somebody gives a run that is for subject.
-func checkGiven(subject string, vars map[string]json.RawMessage) error {
-	if _, given := vars[userVariable]; given && subject != "" {
-		return ErrVariables.At(userVariable).Saying("The variable %s is whom the run is for.", userVariable)
+// checkGiven judges variables that somebody gives a run. Also where it is for nobody they
+// do not say whom it is for: that would be a start for somebody which is not judged.
+func checkGiven(vars map[string]json.RawMessage) error {
+	if _, given := vars[userVariable]; given {
+		return ErrVariables.At(userVariable).Saying("The variable %s is whom the run is for: start it for that user.", userVariable)
 	}
 	return checkVariables(vars)
 }

@@ -201,7 +201,7 @@ func (s *Service) takeTask(ctx context.Context, by tenant.Authority, id, taker, 
 // with nobody who has taken it. A form that is not filled in as it should be changes
 // nothing. Errors: process.user_task_unknown, process.user_task_over,
 // process.user_task_taken, process.form; authority.denied for a task that is not by's to
-// do.
+// do, process.self for one of a role in a run for themselves.
 func (s *Service) CompleteTask(ctx context.Context, by tenant.Authority, id string, values map[string]json.RawMessage) (*Run, error) {
 	t, err := s.taskFor(ctx, by, id)
 	if err != nil {
@@ -220,6 +220,11 @@ func (s *Service) CompleteTask(ctx context.Context, by tenant.Authority, id stri
 	run, err := s.store.Run(ctx, by.Tenant, t.Run)
 	if err != nil {
 		return nil, err
+	}
+	if t.Role != "" { // nobody decides for the house what they have asked for
+		if err := s.refuseOwn(ctx, by, run.Subject); err != nil {
+			return nil, err
+		}
 	}
 	now := s.clock()
 	run, err = s.move(ctx, run, &move{

@@ -98,8 +98,8 @@ func TestAccessRefusals(t *testing.T) {
 			return err
 		}, provision.DARejected, "CREDENTIAL_LIMIT"},
 		{"the starter's own", func(w *world, way string) error {
-			w.user("operator:olga") // who calls themselves as the starter is noted
-			_, err := w.run().do(getOptions, params{"connection": way, "userid": "operator:olga"})
+			w.user("olga") // the starter is operator:olga
+			_, err := w.run().do(getOptions, params{"connection": way, "userid": "olga"})
 			return err
 		}, provision.DARejected, "FORBIDDEN (own_registration)"},
 	}

@@ -57,18 +57,23 @@ func (w webhookStore) NextDue(ctx context.Context) (time.Time, error) {
 
 // ClaimEndpoints implements [webhook.DeliveryStore].
 func (w webhookStore) ClaimEndpoints(ctx context.Context, query webhook.ClaimQuery) (claims []webhook.Claim, err error) {
-	text := `UPDATE webhook_endpoint SET claim = claim + 1, lease_ms = $2
-		WHERE lease_ms <= $1 AND NOT disabled AND id IN (SELECT e.id FROM webhook_endpoint e
+	// Apart, for the reason that ClaimJobs has.
+	text := `WITH due AS MATERIALIZED (SELECT e.id FROM webhook_endpoint e
 			WHERE e.lease_ms <= $1 AND NOT e.disabled AND EXISTS (SELECT 1 FROM webhook_delivery d
 				WHERE d.endpoint = e.id AND d.state = 'pending' AND d.due_ms <= $1)
 			ORDER BY e.lease_ms, e.id LIMIT $3` + relayStore(w).onPostgres(` FOR UPDATE OF e SKIP LOCKED`) + `)
+		UPDATE webhook_endpoint SET claim = claim + 1, lease_ms = $2
+		WHERE lease_ms <= $1 AND NOT disabled AND id IN (SELECT due.id FROM due)
 		RETURNING id, claim`
 	err = w.db.write(ctx, func(ctx context.Context, q tx) error {
 		rows, err := q.Query(ctx, text, ms(query.At), ms(query.Until), query.Limit)
 		claims, err = collect(rows, err, func(rows *sql.Rows) (c webhook.Claim, err error) { return c, rows.Scan(&c.Endpoint, &c.Number) })
 		return err
 	})
-	return claims, err
+	if err != nil {
+		return nil, err // they may have been read, and are not claimed
+	}
+	return claims, nil
 }
 
 // Next implements [webhook.DeliveryStore].
@@ -116,8 +121,9 @@ func giveBack(ctx context.Context, q tx, c webhook.Claim, at time.Time) error {
 func (w webhookStore) Settle(ctx context.Context, r webhook.Result) error {
 	// A claim that is written to cannot be taken over before the end of the transaction.
 	const hold = `UPDATE webhook_endpoint SET claim = claim WHERE id = $1 AND claim = $2`
+	// What was asked for anew during the try is not what was tried.
 	const settle = `UPDATE webhook_delivery SET state = $3, due_ms = $4, attempts = $5, status = $6, problem = $7, ended_ms = $8
-		WHERE endpoint = $1 AND id = $2`
+		WHERE endpoint = $1 AND id = $2 AND state = 'pending' AND attempts = $5 - 1`
 	return w.db.write(ctx, func(ctx context.Context, q tx) error {
 		n, err := q.Exec(ctx, hold, r.Claim.Endpoint, r.Claim.Number)
 		if err == nil && n == 0 {

@@ -22,6 +22,7 @@ const (
 	// the turn of those that wait.
 	maxServed = 32
 	perTurn   = 100
+	turn      = 10 * time.Second
 
 	// sweepEvery bounds how late a delivery of another node is noticed.
 	sweepEvery = time.Second
@@ -140,8 +141,9 @@ func (s *Service) DeliverDue(ctx context.Context) (int, error) {
 func (s *Service) serve(ctx context.Context, c Claim) int {
 	// A try that has begun may have arrived: it is not cut short when the server stops.
 	working := context.WithoutCancel(ctx)
+	end := s.clock().Add(turn)
 	for n := range perTurn {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || n > 0 && s.clock().After(end) {
 			s.giveBack(working, c)
 			return n
 		}

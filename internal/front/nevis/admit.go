@@ -183,7 +183,7 @@ func (d *Door) admit(r *http.Request, mode TokenMode) (*http.Request, error) {
 	}
 	by := web.Authority(r)
 	if client == nil {
-		by = tenant.Authority{Tenant: d.Tenant, Actor: audit.Actor{Kind: audit.User, ID: string(user.ID)}, Via: via}
+		by = tenant.Authority{Tenant: d.Tenant, Actor: audit.Actor{Kind: audit.User, ID: string(user.ID)}, Via: via, RelyingParties: []string{d.RelyingParty}}
 	}
 	by.Subject = string(user.ID)
 	return web.WithAuthority(r, by), nil

@@ -18,6 +18,9 @@ func (d *Door) attestationOptions(r *http.Request, body []byte) (any, error) {
 		return nil, err
 	}
 	if !q.registers() {
+		if d.Modes.AuthenticationOptions == TokenRequired && web.Authority(r).Subject == "" {
+			return nil, errTokenMissing
+		}
 		return d.beginAuthentication(r, &q)
 	}
 	session, err := d.ceremonyID()
@@ -53,7 +56,7 @@ func (d *Door) beginAuthentication(r *http.Request, q *optionsRequest) (any, err
 		return nil, err
 	}
 	by := web.Authority(r)
-	in.HideUnknown = in.HideUnknown || d.isAnonymous(by)
+	in.Stranger = d.isAnonymous(by)
 	begun, err := d.Credentials.BeginAuthentication(r.Context(), by, in)
 	if err != nil {
 		return nil, hideUser(err)
