@@ -166,16 +166,12 @@ func (s *stage) start(ctx context.Context, o order) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	user, err := json.Marshal(map[string]string{"name": u.Name})
-	if err != nil {
-		return nil, err
-	}
 	server, err := json.Marshal(o.Server)
 	if err != nil {
 		return nil, err
 	}
 	r, err := s.Processes.Start(ctx, s.root, process.Start{
-		Definition: o.Name, Subject: string(u.ID), Variables: map[string]json.RawMessage{"user": user, "server": server},
+		Definition: o.Name, Subject: string(u.ID), Variables: map[string]json.RawMessage{"server": server},
 	})
 	if err != nil {
 		return nil, err
