@@ -37,7 +37,7 @@ type policySet struct {
 	attested      bool           // a policy judges what was attested
 	atSignIn      bool           // a policy judges sign-ins
 	insists       bool           // and refuses
-	asks          bool           // a policy refuses registrations
+	asks          bool           // a policy in force judges registrations
 
 	formatAnchors map[string][]*x509.Certificate
 	vendors       Vendors  // nil: none

@@ -18,8 +18,8 @@ const (
 	// bookkeeping, short enough that another node soon goes on for one that died.
 	lease = PostTimeout + 2*settleTime
 
-	// maxServed endpoints are served at a time, each for perTurn deliveries; then it is
-	// the turn of those that wait.
+	// maxServed endpoints are served at a time, each for perTurn deliveries and no longer
+	// than turn, the try under way aside; then it is the turn of those that wait.
 	maxServed = 32
 	perTurn   = 100
 	turn      = 10 * time.Second

@@ -1,4 +1,4 @@
-// Stage is a Bestow for the browser tests of tasks: the server as it is, with processes
+// Command stage is a Bestow for the browser tests of tasks: the server as it is, with processes
 // deployed, and somebody at the desk who does what the test says. It reads one JSON object
 // a line, {"do": …}, and answers each with one.
 package main
