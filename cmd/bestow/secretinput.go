@@ -72,8 +72,8 @@ func (in *invocation) terminal() *os.File {
 // askSecret asks for a secret on the terminal and does not show what is typed. A program
 // that is told to stop meanwhile sets the terminal back.
 func (in *invocation) askSecret(question string) (string, error) {
-	tty := in.terminal()
-	before, err := term.GetState(int(tty.Fd()))
+	tty := int(in.terminal().Fd()) // taken here: the reader below outlives a cancelled call, and so perhaps the file
+	before, err := term.GetState(tty)
 	if err != nil {
 		return "", fmt.Errorf("read the terminal's settings: %w", err)
 	}
@@ -84,7 +84,7 @@ func (in *invocation) askSecret(question string) (string, error) {
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		text, err := term.ReadPassword(int(tty.Fd()))
+		text, err := term.ReadPassword(tty)
 		answered <- answer{text, err}
 	}()
 	select {
@@ -96,7 +96,7 @@ func (in *invocation) askSecret(question string) (string, error) {
 		return string(got.text), got.err
 	case <-in.ctx.Done():
 		fmt.Fprintln(in.stderr)
-		return "", errors.Join(exitCode(exitRefused), term.Restore(int(tty.Fd()), before))
+		return "", errors.Join(exitCode(exitRefused), term.Restore(tty, before))
 	}
 }
 

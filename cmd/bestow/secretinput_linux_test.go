@@ -36,11 +36,11 @@ func openTerminal(t *testing.T) (person, program *os.File) {
 	return person, open(fmt.Sprintf("/dev/pts/%d", n))
 }
 
-// untilSilent waits until a terminal does not show what is typed.
-func untilSilent(t *testing.T, terminal *os.File) {
+// untilSilent waits until a terminal, given by its descriptor, does not show what is typed.
+func untilSilent(t *testing.T, terminal int) {
 	t.Helper()
 	for t.Context().Err() == nil {
-		mode, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+		mode, err := unix.IoctlGetTermios(terminal, unix.TCGETS)
 		if err != nil {
 			t.Error(err)
 			return
@@ -59,8 +59,9 @@ func TestSecretIsAskedFor(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	in := &invocation{ctx: t.Context(), stdin: program, stdout: &stdout, stderr: &stderr}
 	var sat sync.WaitGroup
+	terminal := int(program.Fd())
 	sat.Go(func() {
-		untilSilent(t, program)
+		untilSilent(t, terminal)
 		if _, err := person.WriteString(hush + "\n"); err != nil {
 			t.Error(err)
 		}
@@ -84,13 +85,14 @@ func TestSecretIsNotGiven(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	in := &invocation{ctx: ctx, stdin: program, stdout: &stdout, stderr: &stderr}
 	var sat sync.WaitGroup
+	terminal := int(program.Fd())
 	sat.Go(func() {
-		untilSilent(t, program)
+		untilSilent(t, terminal)
 		cancel()
 	})
 	code := run(in, []string{"--data", s.data, "connection", "put", "DA", "--url", "https://da.example.com", "--client-id", "idm", "--secret-file", "-"})
 	sat.Wait()
-	mode, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
+	mode, err := unix.IoctlGetTermios(terminal, unix.TCGETS)
 	if code != exitRefused || err != nil || mode.Lflag&unix.ECHO == 0 {
 		t.Errorf("got %d %s, %v, and the terminal shows nothing", code, &stderr, err)
 	}
