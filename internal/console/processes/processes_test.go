@@ -240,9 +240,16 @@ func TestLive(t *testing.T) {
 	go func() { told <- b.Get(path + "/live?wait&seen=" + seen) }()
 	_, err := w.svc.CompleteTask(t.Context(), w.Root, w.task(r.ID).ID, map[string]json.RawMessage{"remark": json.RawMessage(`"seen"`)})
 	w.Check(err)
-	news := (<-told).Is(http.StatusOK).Says(`data-part="picture"`, "Task done").Hides("<html")
-	if tag := news.Header.Get("X-Seen"); tag == "" || tag == seen {
-		t.Errorf("it is named %q", tag)
+	for news := <-told; ; news = b.Get(path + "/live?wait&seen=" + seen) {
+		news.Is(http.StatusOK).Says(`data-part="picture"`).Hides("<html")
+		if tag := news.Header.Get("X-Seen"); tag == "" || tag == seen {
+			t.Fatalf("it is named %q", tag)
+		}
+		// What is asked for while a step is written down may be half of each; as that is
+		// named otherwise than the whole, who asks again, as the page does, gets the whole.
+		if seen = news.Header.Get("X-Seen"); strings.Contains(news.Body, "Task done") {
+			break
+		}
 	}
 	b.Get("/console/runs/nothing/live").Is(http.StatusNotFound)
 }
