@@ -50,6 +50,7 @@ func (c serveCmd) Run(in *invocation) error {
 	}
 	cfg.TestData = c.TestData
 	log := wiring.NewLog(in.stderr, cfg.Log)
+	wiring.EaseCollector()
 	s, err := wiring.Start(in.ctx, cfg, log)
 	if err != nil {
 		if fault.From(err).Kind == fault.Internal {

@@ -46,11 +46,15 @@ func (s *Service) Signals(ctx context.Context, by tenant.Authority, q SignalQuer
 	if _, err := s.rps.RelyingParty(ctx, by.Tenant, q.RelyingParty); err != nil {
 		return nil, err
 	}
-	account, err := s.account(ctx, by.Tenant, q.RelyingParty, q.User)
+	u, err := s.user(ctx, by.Tenant, q.User)
 	if err != nil {
 		return nil, err
 	}
-	signals := signalsOf(account, q.RelyingParty)
+	ids, err := s.store.AcceptedIDs(ctx, q.RelyingParty, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	signals := signalsOf(u, q.RelyingParty, ids)
 	if q.CredentialID == nil {
 		return signals, nil
 	}
@@ -68,24 +72,22 @@ func (s *Service) Signals(ctx context.Context, by tenant.Authority, q SignalQuer
 // read, since that undoes no sign-in.
 func (s *Service) signalsAfter(ctx context.Context, done *SignIn) *Signals {
 	c := &done.Credential
-	account, err := s.store.Account(ctx, c.Tenant, c.RelyingParty, ByID(c.User))
+	ids, err := s.store.AcceptedIDs(ctx, c.RelyingParty, c.User)
 	if err != nil {
 		s.log.Warn("signals after a sign-in", "tenant", c.Tenant, "user", c.User, "error", err)
 		return nil
 	}
-	return signalsOf(account, c.RelyingParty)
+	return signalsOf(&done.User, c.RelyingParty, ids)
 }
 
-// signalsOf makes the signals of an account, whose credentials are all there are.
-func signalsOf(a *Account, rp string) *Signals {
-	credentials := unarchived(a.Credentials)
-	ids := make([]webauthn.Bytes, len(credentials))
-	for i := range credentials {
-		ids[i] = credentials[i].CredentialID
+// signalsOf makes the signals of a user, of whose credentials ids are all to be kept.
+func signalsOf(u *User, rp string, ids [][]byte) *Signals {
+	accepted := make([]webauthn.Bytes, len(ids))
+	for i, id := range ids {
+		accepted[i] = id
 	}
-	u := &a.User
 	return &Signals{
-		AllAcceptedCredentials: webauthn.AllAcceptedCredentials{RPID: rp, UserID: u.Handle, AllAcceptedCredentialIDs: ids},
+		AllAcceptedCredentials: webauthn.AllAcceptedCredentials{RPID: rp, UserID: u.Handle, AllAcceptedCredentialIDs: accepted},
 		CurrentUserDetails:     webauthn.CurrentUserDetails{RPID: rp, UserID: u.Handle, Name: u.Name, DisplayName: u.DisplayName},
 	}
 }

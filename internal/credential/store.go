@@ -102,6 +102,10 @@ type CeremonyStore interface {
 	// suspended ones too, oldest first; or user.unknown.
 	Account(ctx context.Context, tenant, rp string, ref UserRef) (*Account, error)
 
+	// AcceptedIDs returns the credential ids of a user at a relying party, oldest first,
+	// without those of archived credentials.
+	AcceptedIDs(ctx context.Context, rp string, user UserID) ([][]byte, error)
+
 	// OpenCeremony stores an open ceremony. Where it has a user it returns
 	// user.unknown or user.locked if that is how the user now stands; where a count of
 	// ceremonies open at c.Created has reached its cap, ceremony.limit; and
@@ -174,7 +178,9 @@ type CeremonyImport struct {
 	Evidence   *Evidence
 }
 
-// Account is a user with their credentials at one relying party.
+// Account is a user with their credentials at one relying party. Of a credential it has
+// what options are made from: its ids, format and transports, how it stands, until when,
+// and when it was used last.
 type Account struct {
 	User        User
 	Credentials []Credential

@@ -28,20 +28,41 @@ func ceremonyDest(c *credential.Ceremony) []any {
 
 // Account implements [credential.CeremonyStore].
 func (db *DB) Account(ctx context.Context, tenant, rp string, ref credential.UserRef) (*credential.Account, error) {
+	column, value := userKey(ref)
+	text := `SELECT ` + userColumns + `, c.id, c.credential_id, c.transports, c.format, c.state, c.standing, c.until_ms, c.last_used_ms
+		FROM users u LEFT JOIN credential c ON c.user_id = u.id AND c.relying_party = $3
+		WHERE u.tenant = $1 AND u.` + column + ` = $2 ORDER BY c.id`
 	var a *credential.Account
 	err := db.read(ctx, func(ctx context.Context, q tx) error {
-		u, err := readUser(ctx, q, tenant, ref)
-		if err != nil {
-			return err
-		}
-		a = &credential.Account{User: *u}
-		a.Credentials, err = readCredentials(ctx, q, `c.user_id = $1 AND c.relying_party = $2`, u.ID, rp)
+		a = new(credential.Account)
+		rows, err := q.Query(ctx, text, tenant, value, rp)
+		a.Credentials, err = collect(rows, err, func(rows *sql.Rows) (c credential.Credential, err error) {
+			return c, rows.Scan(append(userDest(&a.User), scanNull(&c.ID), &c.CredentialID, scanJSON(&c.Transports),
+				scanNull(&c.Format), scanNull(&c.State), scanNull(&c.Standing), scanMS(&c.Until), scanMS(&c.LastUsed))...)
+		})
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(a.Credentials) == 0:
+		return nil, credential.ErrUserUnknown
+	case a.Credentials[0].ID == "": // the user's row without any
+		a.Credentials = nil
 	}
 	return a, nil
+}
+
+// AcceptedIDs implements [credential.CeremonyStore].
+func (db *DB) AcceptedIDs(ctx context.Context, rp string, user credential.UserID) (ids [][]byte, err error) {
+	const text = `SELECT c.credential_id FROM credential c
+		WHERE c.user_id = $1 AND c.relying_party = $2 AND c.standing <> 'archived' ORDER BY c.id`
+	err = db.read(ctx, func(ctx context.Context, q tx) error {
+		rows, err := q.Query(ctx, text, user, rp)
+		ids, err = collect(rows, err, func(rows *sql.Rows) (id []byte, err error) { return id, rows.Scan(&id) })
+		return err
+	})
+	return ids, err
 }
 
 // OpenCeremony implements [credential.CeremonyStore].

@@ -75,7 +75,7 @@ func openSQLite(ctx context.Context, c Config) (engine, error) {
 	for range readers {
 		e.idle <- nil
 	}
-	if e.writers, err = sql.Open("sqlite", sqliteDSN(path, writerPatience, "synchronous(FULL)", "journal_size_limit(67108864)")); err != nil {
+	if e.writers, err = sql.Open("sqlite", sqliteDSN(path, writerPatience, "synchronous(FULL)", "journal_size_limit(67108864)", "temp_store(MEMORY)")); err != nil {
 		return nil, err
 	}
 	if e.readers, err = sql.Open("sqlite", sqliteDSN(path, readerPatience, "query_only(1)")); err != nil {

@@ -30,7 +30,10 @@ func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
 
 // ExecContext implements queryer.
 func (s *session) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	ctx = s.context(ctx)
+	ctx, err := s.context(ctx)
+	if err != nil {
+		return nil, err
+	}
 	stmt, err := s.statement(ctx, query)
 	if err != nil {
 		return nil, s.note(err)
@@ -45,7 +48,10 @@ func (s *session) ExecContext(ctx context.Context, query string, args ...any) (s
 
 // QueryContext implements queryer.
 func (s *session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	ctx = s.context(ctx)
+	ctx, err := s.context(ctx)
+	if err != nil {
+		return nil, err
+	}
 	stmt, err := s.statement(ctx, query)
 	if err != nil {
 		return nil, s.note(err)
@@ -58,11 +64,15 @@ func (s *session) QueryContext(ctx context.Context, query string, args ...any) (
 	return rows, s.note(err)
 }
 
-func (s *session) context(ctx context.Context) context.Context {
-	if s.shared {
-		return context.Background()
+// context is the context that a statement runs with: one that does not end. For one that
+// may, database/sql and the driver each start a goroutine for every statement, to
+// interrupt it: more work than most statements are. A context that has ended is found
+// before the next statement instead; each reads a bounded number of rows.
+func (s *session) context(ctx context.Context) (context.Context, error) {
+	if !s.shared && ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	return ctx
+	return context.WithoutCancel(ctx), nil
 }
 
 // statement returns the prepared statement for query, or nil if it is not to be

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"bestow.dev/test/forge"
 )
@@ -106,7 +105,10 @@ func (b *bench) authentication(ctx context.Context) error {
 		return err
 	}
 	for _, f := range fronts() {
-		var options, finish, floor []time.Duration
+		if *door != "" && *door != f.name {
+			continue
+		}
+		var options, finish, floor []spent
 		for range *rounds {
 			begin := make([]*call, len(people))
 			for i, p := range people {

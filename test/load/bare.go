@@ -5,12 +5,11 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"time"
 )
 
 // bareTLS plays the same requests to a server of net/http that reads them and
 // answers with about as many bytes, and does nothing else.
-func bareTLS(b *bench, calls []*call) (time.Duration, error) {
+func bareTLS(b *bench, calls []*call) (spent, error) {
 	answer := make([]byte, 400)
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -19,7 +18,7 @@ func bareTLS(b *bench, calls []*call) (time.Duration, error) {
 	}
 	address, stop, err := serveBare(b, http.HandlerFunc(handler))
 	if err != nil {
-		return 0, err
+		return spent{}, err
 	}
 	defer stop()
 	same := make([]*call, len(calls))

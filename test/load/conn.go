@@ -62,19 +62,24 @@ type call struct {
 	answer  []byte // set by play
 }
 
-// play lets the callers work through calls at once and returns how long it took.
+// spent is what a round took: by the clock, and of the processors, callers included.
+type spent struct{ clock, cpu time.Duration }
+
+func (s spent) plus(other spent) spent { return spent{s.clock + other.clock, s.cpu + other.cpu} }
+
+// play lets the callers work through calls at once and returns what that took.
 // calls[i] belongs to caller i and is worked through in order.
-func play(address string, config *tls.Config, calls [][]*call) (time.Duration, error) {
+func play(address string, config *tls.Config, calls [][]*call) (spent, error) {
 	conns := make([]*conn, len(calls))
 	for i := range conns {
 		var err error
 		if conns[i], err = dial(address, config); err != nil {
-			return 0, err
+			return spent{}, err
 		}
 		defer conns[i].tls.Close()
 	}
 	errs := make([]error, len(calls))
-	began := time.Now()
+	began, idle := time.Now(), cpuTime()
 	var wg sync.WaitGroup
 	for i, mine := range calls {
 		wg.Go(func() {
@@ -92,10 +97,10 @@ func play(address string, config *tls.Config, calls [][]*call) (time.Duration, e
 		})
 	}
 	wg.Wait()
-	took := time.Since(began)
+	took := spent{time.Since(began), cpuTime() - idle}
 	for _, err := range errs {
 		if err != nil {
-			return 0, err
+			return spent{}, err
 		}
 	}
 	return took, nil

@@ -11,6 +11,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -45,6 +46,7 @@ var (
 	long     = flag.Int("long", 50_000, "runs of processes whose memory is looked at; 0 for none")
 	idle     = flag.Int("idle", 1000, "idle agents")
 	only     = flag.String("only", "", "registration, authentication, relay, processes, memory or idle")
+	door     = flag.String("door", "", "sign in at this door alone: api, nevis, onewelcome or onespan")
 	profile  = flag.String("cpuprofile", "", "write a CPU profile to this file")
 	hold     = flag.String("hold", "", "internal: hold idle connections to this address")
 )
@@ -91,6 +93,7 @@ type bench struct {
 }
 
 func measure(ctx context.Context) error {
+	wiring.EaseCollector()
 	b, err := newBench(ctx)
 	if err != nil {
 		return err
@@ -101,7 +104,7 @@ func measure(ctx context.Context) error {
 		engine = "PostgreSQL"
 	}
 	fmt.Printf("%s, %d cores, %s; %d callers in the same process, medians of %d rounds\n\n", runtime.Version(), runtime.NumCPU(), engine, *callers, *rounds)
-	fmt.Printf("%-52s %12s %12s %12s\n", "", "median", "slowest", "fastest")
+	fmt.Printf("%-52s %12s %12s %12s %12s\n", "", "median", "slowest", "fastest", "CPU of each")
 	parts := []struct {
 		name string
 		run  func(context.Context) error
@@ -195,11 +198,14 @@ func (b *bench) close() {
 	}
 }
 
-// report prints rates, given as n things in each duration.
-func report(name string, n int, took []time.Duration) {
-	slices.Sort(took)
-	rate := func(d time.Duration) float64 { return float64(n) / d.Seconds() }
-	fmt.Printf("%-52s %10.0f/s %10.0f/s %10.0f/s\n", name, rate(took[len(took)/2]), rate(took[len(took)-1]), rate(took[0]))
+// report prints what n things took in each round: rates, and what one had of the processors
+// in the middle round, callers included.
+func report(name string, n int, took []spent) {
+	slices.SortFunc(took, func(a, b spent) int { return cmp.Compare(a.clock, b.clock) })
+	rate := func(s spent) float64 { return float64(n) / s.clock.Seconds() }
+	median := took[len(took)/2]
+	fmt.Printf("%-52s %10.0f/s %10.0f/s %10.0f/s %9.0f µs\n", name, rate(median), rate(took[len(took)-1]), rate(took[0]),
+		float64(median.cpu.Microseconds())/float64(n))
 }
 
 // jsonBody encodes v, which can be encoded.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
@@ -21,7 +20,7 @@ func (b *bench) registration(ctx context.Context) error {
 		return err
 	}
 	header := map[string]string{"Authorization": "Bearer " + bearer, "Content-Type": "application/json"}
-	var options, finish, floor []time.Duration
+	var options, finish, floor []spent
 	for round := range *rounds {
 		names, err := b.makeUsers(ctx, round)
 		if err != nil {

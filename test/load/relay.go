@@ -40,21 +40,21 @@ func (b *bench) relay(context.Context) error {
 	if err != nil {
 		return err
 	}
-	var whole, posted, fetched, answered []time.Duration
+	var whole, posted, fetched, answered []spent
 	n := 0
 	for range *rounds {
-		var post, fetch, answer time.Duration
+		var post, fetch, answer spent
 		n = 0
 		for n < *perRound {
 			p, f, a, err := b.commands(boxes)
 			if err != nil {
 				return err
 			}
-			post, fetch, answer = post+p, fetch+f, answer+a
+			post, fetch, answer = post.plus(p), fetch.plus(f), answer.plus(a)
 			n += len(boxes) * perBox
 		}
 		posted, fetched, answered = append(posted, post), append(fetched, fetch), append(answered, answer)
-		whole = append(whole, post+fetch+answer)
+		whole = append(whole, post.plus(fetch).plus(answer))
 	}
 	report("command posted, fetched and answered (ES256, durable)", n, whole)
 	report("  posted", n, posted)
@@ -64,7 +64,7 @@ func (b *bench) relay(context.Context) error {
 }
 
 // commands plays one command for each free place in the boxes.
-func (b *bench) commands(boxes []box) (post, fetch, answer time.Duration, err error) {
+func (b *bench) commands(boxes []box) (post, fetch, answer spent, err error) {
 	posts := make([][]*call, len(boxes))
 	for i, x := range boxes {
 		for range perBox {
@@ -76,31 +76,31 @@ func (b *bench) commands(boxes []box) (post, fetch, answer time.Duration, err er
 		}
 	}
 	if post, err = play(b.address, b.tls, posts); err != nil {
-		return 0, 0, 0, fmt.Errorf("post: %w", err)
+		return post, fetch, answer, fmt.Errorf("post: %w", err)
 	}
 
 	fetches := make([][]*call, len(boxes))
 	for i, x := range boxes {
 		receipts, err := answers[receipt](posts[i])
 		if err != nil {
-			return 0, 0, 0, err
+			return post, fetch, answer, err
 		}
 		for _, r := range receipts {
 			fetches[i] = append(fetches[i], &call{request: prepare("GET", b.host, x.path+"/"+r.Destinations[0].MID, x.header(), nil), want: http.StatusOK})
 		}
 	}
 	if fetch, err = play(b.address, b.tls, fetches); err != nil {
-		return 0, 0, 0, fmt.Errorf("fetch: %w", err)
+		return post, fetch, answer, fmt.Errorf("fetch: %w", err)
 	}
 
 	replies := make([][]*call, len(boxes))
 	for i, x := range boxes {
 		if replies[i], err = b.replies(x, fetches[i]); err != nil {
-			return 0, 0, 0, err
+			return post, fetch, answer, err
 		}
 	}
 	if answer, err = play(b.address, b.tls, replies); err != nil {
-		return 0, 0, 0, fmt.Errorf("answer: %w", err)
+		return post, fetch, answer, fmt.Errorf("answer: %w", err)
 	}
 	return post, fetch, answer, nil
 }

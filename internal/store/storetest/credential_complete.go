@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -62,6 +64,16 @@ func hasCredential(t testing.TB, db *store.DB, name string, u *credential.User) 
 	return made
 }
 
+// wantAccepted looks at what a user's client is told that it may keep.
+func wantAccepted(t testing.TB, db *store.DB, user credential.UserID, want ...[]byte) {
+	t.Helper()
+	ids, err := db.AcceptedIDs(t.Context(), site, user)
+	check(t, err)
+	if !slices.EqualFunc(ids, want, bytes.Equal) {
+		t.Errorf("accepted %q, want %q", ids, want)
+	}
+}
+
 func testCompleteRegistration(t *testing.T, db *store.DB) {
 	ctx := t.Context()
 	alice := hasUser(t, db, "alice")
@@ -104,7 +116,11 @@ func testCompleteRegistration(t *testing.T, db *store.DB) {
 	}
 	a, err := db.Account(ctx, "acme", site, credential.ByName("alice"))
 	check(t, err)
-	if !reflect.DeepEqual(&a.User, alice) || len(a.Credentials) != 2 || !reflect.DeepEqual(a.Credentials[1], *bare) {
+	held := credential.Credential{
+		ID: bare.ID, CredentialID: bare.CredentialID, Format: bare.Format, Transports: bare.Transports,
+		State: bare.State, Standing: bare.Standing, Until: bare.Until, LastUsed: bare.LastUsed,
+	}
+	if !reflect.DeepEqual(&a.User, alice) || len(a.Credentials) != 2 || !reflect.DeepEqual(a.Credentials[1], held) {
 		t.Errorf("account: %+v", a)
 	}
 	a, err = db.Account(ctx, "acme", "x.example", credential.ByName("alice"))
@@ -112,6 +128,7 @@ func testCompleteRegistration(t *testing.T, db *store.DB) {
 	if len(a.Credentials) != 0 {
 		t.Errorf("account at another relying party: %+v", a)
 	}
+	wantAccepted(t, db, alice.ID, made.CredentialID, bare.CredentialID)
 	_, err = db.Account(ctx, "beta", site, credential.ByName("alice"))
 	wantError(t, err, credential.ErrUserUnknown)
 	_, err = db.Evidence(ctx, "beta", "k1")

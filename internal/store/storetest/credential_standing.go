@@ -63,6 +63,7 @@ func testStanding(t *testing.T, db *store.DB) {
 	check(t, err)
 	_, err = change(credential.Plain, credential.Active, time.Time{})
 	wantError(t, err, credential.ErrCredentialArchived)
+	wantAccepted(t, db, alice.ID)
 }
 
 func testAdopt(t *testing.T, db *store.DB) {
