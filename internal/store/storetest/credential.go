@@ -27,6 +27,7 @@ var credentialTests = []test{
 	{"how a credential stands", testStanding},
 	{"adopting a credential", testAdopt},
 	{"lists in other orders", testSortedCredentials},
+	{"lists by the ends of names", testNameEndings},
 	{"deleting a credential", testDeleteCredential},
 	{"inviting", testInvite},
 	{"starting an enrolment", testStartEnrolment},
