@@ -43,6 +43,7 @@ func (c *Config) complete(base string) error {
 		c.checkLog(),
 		c.completeMetadata(at),
 		c.completeTenants(at),
+		c.joinNevisfido(),
 		c.completeFronts(at),
 		c.completeMail(at),
 	)
