@@ -40,6 +40,8 @@ var credentialTests = []test{
 	{"the use of a session", testSessionUsed},
 	{"counting", testCounts},
 	{"purging", testPurge},
+	{"denials", testDenials},
+	{"denials at once", testDenialsAtOnce},
 	{"recording", testRecord},
 	{"after the commit", testAfterCommit},
 	{"the key of decoys", testDecoyKey},
