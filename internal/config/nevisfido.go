@@ -240,7 +240,9 @@ func (r *nevisfidoReader) look(where, what string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), execTimeout)
 	defer cancel()
-	printed, err := exec.CommandContext(ctx, "/bin/sh", "-c", what).Output()
+	command := exec.CommandContext(ctx, "/bin/sh", "-c", what)
+	command.WaitDelay = time.Second // for what it started and left behind
+	printed, err := command.Output()
 	if err != nil {
 		return "", fmt.Errorf("a command of it did not end well: %w", err)
 	}
