@@ -43,6 +43,7 @@ func (c *Config) complete(base string) error {
 		c.checkLog(),
 		c.completeMetadata(at),
 		c.completeTenants(at),
+		c.joinNevisfido(),
 		c.completeFronts(at),
 		c.completeMail(at),
 	)
@@ -221,7 +222,7 @@ func (c *Config) completeFronts(at func(*string)) error {
 			return fmt.Errorf("fronts.identity.%w", err)
 		}
 	}
-	return nil
+	return c.checkPlaces()
 }
 
 func (c *Config) completeOneWelcome(d *OneWelcome) error {
@@ -237,9 +238,6 @@ func (c *Config) completeOneWelcome(d *OneWelcome) error {
 	}
 	if d.Prefix == "" {
 		return errors.New("prefix: is missing")
-	}
-	if da := c.Fronts.DigitalAccess; da != nil && (d.Prefix == da.Prefix+"/fido" || d.Prefix == da.Prefix+"/oauth2") {
-		return fmt.Errorf("prefix: %q is taken by fronts.digital-access", d.Prefix)
 	}
 	return nil
 }

@@ -19,8 +19,5 @@ func (c *Config) completeConformance(d *Conformance) error {
 	if err := checkPrefix(&d.Prefix); err != nil {
 		return fmt.Errorf("prefix: %w", err)
 	}
-	if o := c.Fronts.OneWelcome; o != nil && o.Prefix == d.Prefix {
-		return fmt.Errorf("prefix: %q is taken by fronts.onewelcome", d.Prefix)
-	}
 	return nil
 }

@@ -45,9 +45,11 @@ func Load(from Sources) (*Config, error) {
 		return nil, err
 	}
 	base := "."
+	var theirs *Nevisfido
 	if from.File != "" {
 		base = filepath.Dir(from.File)
-		if err := loadFile(k, from.File); err != nil {
+		var err error
+		if theirs, err = loadFile(k, from); err != nil {
 			return nil, err
 		}
 	}
@@ -57,24 +59,25 @@ func Load(from Sources) (*Config, error) {
 	if err := k.Load(confmap.Provider(from.Flags, "."), nil); err != nil {
 		return nil, err
 	}
-	return decode(k, base)
+	return decode(k, base, theirs)
 }
 
 // quoted is what the YAML parser repeats of a file, which may be a file of keys that was
 // named by mistake.
 var quoted = regexp.MustCompile("`[^`]*`")
 
-func loadFile(k *koanf.Koanf, path string) error {
-	inFile := koanf.New(".")
+// loadFile reads the file into k, and below it a nevisfido.yml that it may name.
+func loadFile(k *koanf.Koanf, from Sources) (*Nevisfido, error) {
+	path, inFile := from.File, koanf.New(".")
 	if err := inFile.Load(file.Provider(path), yaml.Parser()); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("configuration file %s does not exist", path)
+			return nil, fmt.Errorf("configuration file %s does not exist", path)
 		}
-		return fmt.Errorf("%s: %s", path, quoted.ReplaceAllString(err.Error(), "a value"))
+		return nil, fmt.Errorf("%s: %s", path, quoted.ReplaceAllString(err.Error(), "a value"))
 	}
 	root := inFile.Raw()
 	if err := kebabHermod(root); err != nil {
-		return err
+		return nil, err
 	}
 	for front, defaults := range map[string]func() map[string]any{
 		"hermod": hermodDefaults, "onewelcome": oneWelcomeDefaults, "nevis": nevisDefaults,
@@ -83,10 +86,27 @@ func loadFile(k *koanf.Koanf, path string) error {
 			continue
 		}
 		if err := k.Load(confmap.Provider(defaults(), "."), nil); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return k.Load(confmap.Provider(root, ""), nil)
+	theirs, err := loadNevisfido(k, inFile, from)
+	if err != nil {
+		return nil, fmt.Errorf("fronts.nevis.nevisfido-file: %w", err)
+	}
+	return theirs, k.Load(confmap.Provider(root, ""), nil)
+}
+
+// loadNevisfido reads the nevisfido.yml that inFile names; nil if it names none.
+func loadNevisfido(k, inFile *koanf.Koanf, from Sources) (*Nevisfido, error) {
+	path := inFile.String("fronts.nevis.nevisfido-file")
+	if path == "" {
+		return nil, nil
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(from.File), path)
+	}
+	r := nevisfidoReader{ours: inFile, environ: from.Environ, mayRun: inFile.Bool("fronts.nevis.nevisfido-exec")}
+	return r.load(k, path)
 }
 
 func loadEnvironment(k *koanf.Koanf, environ []string) error {
@@ -104,7 +124,7 @@ func loadEnvironment(k *koanf.Koanf, environ []string) error {
 	}), nil)
 }
 
-func decode(k *koanf.Koanf, base string) (*Config, error) {
+func decode(k *koanf.Koanf, base string, theirs *Nevisfido) (*Config, error) {
 	var c Config
 	err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{
 		DecoderConfig: &mapstructure.DecoderConfig{
@@ -122,6 +142,9 @@ func decode(k *koanf.Koanf, base string) (*Config, error) {
 	})
 	if err != nil {
 		return nil, describe(err)
+	}
+	if c.Fronts.Nevis != nil {
+		c.Fronts.Nevis.Nevisfido = theirs
 	}
 	if err := c.complete(base); err != nil {
 		return nil, err

@@ -14,6 +14,9 @@ type Nevis struct {
 	RelyingParty string `koanf:"relying-party"`
 	Prefix       string `koanf:"prefix"` // before /fido2
 
+	NevisfidoFile string `koanf:"nevisfido-file"` // a nevisfido.yml, which stands below these keys; empty: none
+	NevisfidoExec bool   `koanf:"nevisfido-exec"` // run the commands of its ${exec:…}
+
 	UserAttribute    string        `koanf:"user-attribute"`     // name, id
 	ErrorStatus      string        `koanf:"error-status"`       // nevis, conformance
 	StatusVocabulary string        `koanf:"status-vocabulary"`  // fido2, shared
@@ -27,6 +30,8 @@ type Nevis struct {
 	IDM        *NevisIDM        `koanf:"idm"`
 	Management *NevisManagement `koanf:"management"`
 	Demo       *NevisDemo       `koanf:"demo"`
+
+	Nevisfido *Nevisfido `koanf:"-"` // what NevisfidoFile holds
 }
 
 // NevisTimeout is how long clients may take; zero: as long as the relying party says.
@@ -92,6 +97,9 @@ func nevisDefaults() map[string]any {
 func (c *Config) completeNevis(n *Nevis, at func(*string)) error {
 	if err := c.knowsRelyingParty(&n.Tenant, n.RelyingParty); err != nil {
 		return err
+	}
+	if n.NevisfidoFile != "" && n.Nevisfido == nil {
+		return errors.New("nevisfido-file: the configuration file names it, not the environment")
 	}
 	if err := checkPrefix(&n.Prefix); err != nil {
 		return fmt.Errorf("prefix: %w", err)

@@ -117,7 +117,7 @@ func (s *Service) FinishAuthentication(ctx context.Context, by tenant.Authority,
 	if err != nil {
 		return nil, s.refuse(ctx, by, &pending.Ceremony, pending.Credential, err)
 	}
-	done, err := s.signIn(ctx, by, pending, accepted{made, decision, session}, now)
+	done, err := s.signIn(ctx, by, pending, accepted{made, decision, session, in.SuspendClone}, now)
 	if err == nil && in.Signals {
 		done.Signals = s.signalsAfter(ctx, done)
 	}
@@ -197,6 +197,8 @@ type accepted struct {
 	*webauthn.Authentication
 	decision *policy.Decision // what policies made of it; nil if none was asked
 	session  *Session         // the browser's that brought it; nil for other callers
+
+	suspendClone bool // as [FinishAuthentication] says
 }
 
 // signIn notes an accepted assertion. A browser gets a new session with a new cookie
@@ -235,7 +237,7 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 		e.Detail["wouldRefuse"] = strings.Join(names, " ")
 	}
 	if err := s.store.CompleteAuthentication(ctx, done, e); err != nil {
-		return nil, s.lostSignIn(ctx, by, pending, err)
+		return nil, s.lostSignIn(ctx, by, pending, made, err)
 	}
 	c.SignCount = max(c.SignCount, made.SignCount)
 	c.BackupState, c.LastUsed, c.Uses = done.BackupState, now, c.Uses+1
@@ -248,11 +250,14 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 
 // lostSignIn is a good assertion that came to a credential, or user, that changed
 // while it was judged. The ceremony is spent all the same.
-func (s *Service) lostSignIn(ctx context.Context, by tenant.Authority, pending *Pending, err error) error {
+func (s *Service) lostSignIn(ctx context.Context, by tenant.Authority, pending *Pending, made accepted, err error) error {
 	if counter, ok := errors.AsType[*CounterError](err); ok {
-		cause := &webauthn.VerificationError{
+		var cause error = &webauthn.VerificationError{
 			Reason: webauthn.ReasonSignCount, Step: "7.2/22",
 			Detail: "another assertion of this credential was accepted meanwhile", Err: counter,
+		}
+		if made.suspendClone {
+			cause = &clonedError{cause}
 		}
 		return s.refuse(ctx, by, &pending.Ceremony, pending.Credential, cause)
 	}

@@ -176,6 +176,7 @@ type CredentialQuery struct {
 	Name         Match
 	ExternalOrID Match  // the id of another system, or where there is none ours
 	Hash         []byte // SHA-256 of the credential id; nil: any
+	UserNames    NameEnding
 
 	Sort       CredentialSort // zero: in the order they were made
 	Descending bool
@@ -189,6 +190,13 @@ type Match struct {
 	Equals string
 	Prefix string
 	Fold   bool // compare Equals without regard to the case of ASCII letters
+}
+
+// NameEnding selects users by how their login names end, compared by [NameKey]; its zero
+// value all of them.
+type NameEnding struct {
+	Is  string   // the end of the name, with something before it; empty: any
+	Not []string // no end of it
 }
 
 // CredentialSort is what credentials are sorted by; among equals, those made earlier come

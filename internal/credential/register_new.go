@@ -12,6 +12,10 @@ import (
 // madeNamePrefix begins the login name of a user who was made without one.
 const madeNamePrefix = "user-"
 
+// unnamedHandleBytes is the length of the handle of a user whom a registration makes. It
+// may become a login name, which has to stay readable.
+const unnamedHandleBytes = 32
+
 // accountOrNew returns the account to register at, and whether its user is yet to be
 // made.
 func (s *Service) accountOrNew(ctx context.Context, by tenant.Authority, in BeginRegistration) (a *Account, isNew bool, err error) {
@@ -34,7 +38,7 @@ func (s *Service) accountOrNew(ctx context.Context, by tenant.Authority, in Begi
 	described := *in.NewUser
 	if described.Handle == nil {
 		if described.Handle = in.User.Handle; described.Handle == nil {
-			if described.Handle, err = s.random(newHandleBytes); err != nil {
+			if described.Handle, err = s.random(unnamedHandleBytes); err != nil {
 				return nil, false, err
 			}
 		}

@@ -20,7 +20,7 @@ func TestRegistration(t *testing.T) {
 	begun := w.begin("Alice@Example.com") // names are compared without regard to case
 
 	o := begun.Options
-	if o.RP.ID != site || o.RP.Name != "Example Login" || !bytes.Equal(o.User.ID, alice.Handle) || len(alice.Handle) != 32 ||
+	if o.RP.ID != site || o.RP.Name != "Example Login" || !bytes.Equal(o.User.ID, alice.Handle) || len(alice.Handle) != 64 ||
 		o.User.Name != "alice@example.com" || len(o.Challenge) != 32 || o.TimeoutMillis != 240_000 || o.Attestation != "direct" ||
 		o.AuthenticatorSelection.ResidentKey != "required" || !o.AuthenticatorSelection.RequireResidentKey ||
 		o.AuthenticatorSelection.UserVerification != "required" || o.ExcludeCredentials == nil || len(o.ExcludeCredentials) != 0 {

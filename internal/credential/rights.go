@@ -88,21 +88,6 @@ func (s *Service) subjectAccount(ctx context.Context, by tenant.Authority, rp st
 	return account, nil
 }
 
-// denied writes down that a right was missing, and returns err. Other errors it leaves
-// to be written down where they belong.
-func (s *Service) denied(ctx context.Context, by tenant.Authority, kind CeremonyKind, rp string, err error) error {
-	f := fault.From(err)
-	if f == nil || f.Kind != fault.Denied || by.Tenant == "" || by.Session != "" {
-		return err
-	}
-	e := by.Event(s.clock(), string(kind)+".denied")
-	e.RelyingParty, e.User, e.Outcome = clip(rp, maxNameChars), by.Subject, f.Code
-	if lost := s.store.Record(context.WithoutCancel(ctx), e); lost != nil {
-		return errors.Join(lost, err)
-	}
-	return err
-}
-
 // bare is an actor's id without what says where it is known from.
 func bare(id string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(id, tenant.LocalPrefix), tenant.UserPrefix)

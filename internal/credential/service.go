@@ -80,6 +80,7 @@ type Limits struct {
 	CeremoniesPerTenant  int // open at once, about; 100,000
 	WrongPerMinute       int // wrong invitation secrets from one address; 10
 	SessionsPerMinute    int // visits begun from one address; 30
+	DenialsPerMinute     int // events of what was denied to one actor for one reason; 10
 
 	// How long what is over stays, so that callers are told what became of it.
 	KeepCeremonies  time.Duration // 24 hours
@@ -94,6 +95,7 @@ func (l Limits) withDefaults() Limits {
 		CeremoniesPerTenant:  cmp.Or(l.CeremoniesPerTenant, 100_000),
 		WrongPerMinute:       cmp.Or(l.WrongPerMinute, 10),
 		SessionsPerMinute:    cmp.Or(l.SessionsPerMinute, 30),
+		DenialsPerMinute:     cmp.Or(l.DenialsPerMinute, 10),
 		KeepCeremonies:       cmp.Or(l.KeepCeremonies, 24*time.Hour),
 		KeepSessions:         cmp.Or(l.KeepSessions, 24*time.Hour),
 		KeepInvitations:      cmp.Or(l.KeepInvitations, 30*24*time.Hour),

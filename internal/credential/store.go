@@ -30,6 +30,16 @@ type Store interface {
 	// Record writes an event that tells of no change.
 	Record(ctx context.Context, e audit.Event) error
 
+	// RecordDenial writes e, unless b.Most events of the same tenant, actor, user, action
+	// and outcome were written in the window that it falls into: then it counts e. The
+	// first one after a window begins the next; if there was one left out, it is preceded
+	// by the event that tell makes of them. A clock that was turned back ends a window too.
+	RecordDenial(ctx context.Context, e audit.Event, b DenialBrake, tell func(DenialsLeftOut) audit.Event) error
+
+	// TellLeftOut ends the windows that are over at now, and writes the event that tell
+	// makes of each in which something was left out.
+	TellLeftOut(ctx context.Context, now time.Time, b DenialBrake, tell func(DenialsLeftOut) audit.Event) error
+
 	// AfterCommit calls f once the transaction of ctx is committed, and never if it is
 	// rolled back. Without a transaction it calls f at once. f must return soon.
 	AfterCommit(ctx context.Context, f func())

@@ -47,7 +47,7 @@ func (u *User) IsLocked() bool { return !u.Locked.IsZero() }
 const (
 	maxNameChars   = 255
 	maxHandleBytes = 64
-	newHandleBytes = 32
+	newHandleBytes = 64 // as §14.6.1 recommends
 )
 
 // UserRef says which user is meant: by exactly one of its members. The zero value

@@ -14,7 +14,7 @@ import (
 type NewUser struct {
 	Name        string // login name
 	DisplayName string // empty: the login name
-	Handle      []byte // WebAuthn user handle, 1 to 64 bytes; nil makes one of 32 random bytes
+	Handle      []byte // WebAuthn user handle, 1 to 64 bytes; nil makes one of 64 random bytes
 }
 
 // CreateUser makes a user of the caller's tenant. It needs users.write on the whole

@@ -66,7 +66,21 @@ func selectCredentials(query credential.CredentialQuery) *selection {
 	if query.Hash != nil {
 		s.and("sha256(c.credential_id) = $%d", query.Hash)
 	}
+	s.endings(query.UserNames)
 	return s
+}
+
+// endings adds the conditions on the login name of the user.
+func (s *selection) endings(want credential.NameEnding) {
+	// Where substr begins before the text the engines differ, hence the first condition.
+	const ends = `length(n.name_key) > length($%d) AND substr(n.name_key, length(n.name_key) - length($%d) + 1) = $%d`
+	const some = `EXISTS (SELECT 1 FROM users n WHERE n.id = c.user_id AND ` + ends + `)`
+	if want.Is != "" {
+		s.and(some, credential.NameKey(want.Is))
+	}
+	for _, end := range want.Not {
+		s.and("NOT "+some, credential.NameKey(end))
+	}
 }
 
 // Credentials implements [credential.CredentialStore].

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"bestow.dev/internal/config"
@@ -18,6 +19,10 @@ import (
 // mountNevis opens the nevisFIDO front. Errors begin with the key's path below
 // fronts.nevis.
 func (s *Server) mountNevis(mux *http.ServeMux, c *config.Nevis) error {
+	if c.Nevisfido != nil && len(c.Nevisfido.Unused) > 0 {
+		s.log.Warn("properties of the nevisfido.yml that do nothing here; docs/fronts/nevis.md says what takes their place",
+			"file", c.NevisfidoFile, "properties", strings.Join(c.Nevisfido.Unused, " "))
+	}
 	t := &c.SecToken
 	door := nevis.Config{
 		Credentials: s.Credentials, Directory: s.Directory,

@@ -215,6 +215,7 @@ func load(t *testing.T, text string) error {
 	for _, m := range certificateFile.FindAllStringSubmatch(text, -1) {
 		put(m[1], certificate(t))
 	}
+	put("nevisfido.yml", "fido2: { enabled: true }\n")
 	put("bestow.yaml", text)
 	_, err := config.Load(config.Sources{File: filepath.Join(dir, "bestow.yaml")})
 	return err

@@ -64,6 +64,20 @@ func (d *Domains) split(name string) (id, domain string) {
 	return name, d.defaultDomain()
 }
 
+// endings selects the users of a domain by their login names; false if there is no such
+// domain.
+func (d *Domains) endings(domain string) (credential.NameEnding, bool) {
+	known, ok := d.lookup(domain)
+	if !ok || known != d.defaultDomain() {
+		return credential.NameEnding{Is: "@" + known}, ok
+	}
+	var e credential.NameEnding
+	for _, other := range d.Others {
+		e.Not = append(e.Not, "@"+other)
+	}
+	return e, true
+}
+
 // shownName returns a login name as the platform writes it; empty where nobody can be
 // shown by that, so that the user is not there, or is shown by their login name.
 func (d *Domains) shownName(name string) string {

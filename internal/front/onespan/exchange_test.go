@@ -22,7 +22,7 @@ var unsteady = []struct {
 	shown string
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
-	{regexp.MustCompile(`(challenge\\?":\\?")[A-Za-z0-9_-]{86}(\\?")`), "${1}64-BYTES${2}"},
+	{regexp.MustCompile(`((?:challenge|id)\\?":\\?")[A-Za-z0-9_-]{86}(\\?")`), "${1}64-BYTES${2}"},
 	{regexp.MustCompile(`[A-Za-z0-9_-]{40,}`), "BYTES"},
 	{regexp.MustCompile(`((?:rawId|id)\\?":\\?")[A-Za-z0-9_-]{20,39}`), "${1}BYTES"},
 }
@@ -115,6 +115,14 @@ func TestExchanges(t *testing.T) {
 	}})
 	w.exchange("19-get-relying-party", request{method: "GET", path: "/fido/relying-parties/new.northbank.example"})
 	w.exchange("20-transactions", request{method: "POST", path: path("transactions/validate"), body: map[string]any{}})
+	w.user("jo@branch")
+	w.registered("jo@branch", newDesk(t))
+	w.registered("jo@branch", newDesk(t))
+	w.exchange("21-list-page", request{method: "GET", path: "/fido-registrations?domain=branch&registrationType=FIDO2&offset=1&limit=1"})
+	for range 10 {
+		w.begin("jo@branch", fido2())
+	}
+	w.exchange("22-too-many-open", request{method: "POST", path: "/users/jo@branch/generate-fido-registration-request", body: fido2()})
 	if r.status != http.StatusOK {
 		t.Errorf("generate: %d", r.status)
 	}

@@ -30,51 +30,45 @@ func (f *front) list(w http.ResponseWriter, r *http.Request, by caller) error {
 	if err := in.err(); err != nil {
 		return err
 	}
-	query := credential.CredentialQuery{RelyingParty: by.RelyingParty, Limit: 1000}
-	if id := q["userID"]; id != "" {
-		user, err := by.user(id, cmp.Or(q["domain"], by.defaultDomain()))
-		if err != nil {
-			return err
-		}
-		query.User = user
-	}
-	if err := f.collect(r, by, query, q, &answer); err != nil {
+	query, nothing, err := by.query(q)
+	if err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, answer)
-	return nil
-}
-
-// collect counts what the query selects, and keeps what is on the page.
-func (f *front) collect(r *http.Request, by caller, query credential.CredentialQuery, q map[string]string, answer *registrationList) error {
-	for {
+	total, err := f.Credentials.CountCredentials(r.Context(), by.Authority, query)
+	if err != nil {
+		return err
+	}
+	if nothing {
+		total = 0
+	}
+	if answer.Total = total; answer.Offset < total {
+		query.Offset, query.Limit = answer.Offset, answer.Limit
 		page, err := f.Credentials.Credentials(r.Context(), by.Authority, query)
 		if err != nil {
 			return err
 		}
 		for i := range page.Credentials {
-			entry := by.fromCredential(&page.Credentials[i])
-			if !selects(q, &entry) {
-				continue
-			}
-			if answer.Total >= answer.Offset && len(answer.FIDORegistrations) < answer.Limit {
-				answer.FIDORegistrations = append(answer.FIDORegistrations, entry)
-			}
-			answer.Total++
-		}
-		if query.After = page.Next; query.After == "" {
-			return nil
+			answer.FIDORegistrations = append(answer.FIDORegistrations, by.fromCredential(&page.Credentials[i]))
 		}
 	}
+	web.WriteJSON(w, http.StatusOK, answer)
+	return nil
 }
 
-// selects reports whether the query asks for an entry, of whatever user.
-func selects(q map[string]string, r *registration) bool {
-	if t := q["registrationType"]; t != "" && t != r.RegistrationType {
-		return false
+// query returns what the parameters of a list select, which is nothing where they say
+// UAF, or a domain that there is not. Errors: user.required, user.unknown.
+func (c *caller) query(q map[string]string) (query credential.CredentialQuery, nothing bool, err error) {
+	query.RelyingParty, nothing = c.RelyingParty, q["registrationType"] == uaf11
+	id, domain := q["userID"], q["domain"]
+	if id != "" {
+		query.User, err = c.user(id, cmp.Or(domain, c.defaultDomain()))
+		return query, nothing, err
 	}
-	d := q["domain"]
-	return d == "" || credential.NameKey(d) == credential.NameKey(r.Domain)
+	if domain != "" {
+		ending, known := c.endings(domain)
+		query.UserNames, nothing = ending, nothing || !known
+	}
+	return query, nothing, nil
 }
 
 func (f *front) rename(w http.ResponseWriter, r *http.Request, by caller) error {

@@ -31,6 +31,8 @@ func TestList(t *testing.T) {
 		{"?domain=branch", 1, 1},
 		{"?domain=NORTHBANK", 3, 3},
 		{"?domain=nowhere", 0, 0},
+		{"?domain=branch&registrationType=UAF11", 0, 0},
+		{"?domain=NorthBank&offset=2", 3, 1},
 		{"?registrationType=FIDO2", 4, 4},
 		{"?registrationType=UAF11", 0, 0},
 		{"?offset=1&limit=2", 4, 2},

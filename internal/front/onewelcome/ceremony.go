@@ -122,6 +122,7 @@ func (f *front) assertionVerify(w http.ResponseWriter, r *http.Request) error {
 	err = f.finishAt(r, in, func(rp string) (err error) {
 		done, err = f.Credentials.FinishAuthentication(r.Context(), web.Authority(r), credential.FinishAuthentication{
 			RelyingParty: rp, User: user, Ceremony: credential.CeremonyID(in.TransactionID), Response: resp,
+			SuspendClone: true,
 		})
 		return err
 	})

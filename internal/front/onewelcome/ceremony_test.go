@@ -357,6 +357,7 @@ func TestRefusedAssertions(t *testing.T) {
 	w.good(200, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{}))))
 	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.SignCount = 1 }})
 	want(t, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{}))), 422, "counter_regression")
+	w.good(200, w.do(request{method: "PATCH", path: "/users/" + id + "/credentials/" + mine.text("credential.credentialId"), key: key("shop"), body: object{"state": "active"}}))
 	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserVerified }})
 	want(t, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{"userVerification": "required"}))), 422, "user_verification_missing")
 	d.key.Forge(softkey.Forge{})

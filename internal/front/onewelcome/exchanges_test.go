@@ -115,6 +115,11 @@ func TestExchangesOfAuthentication(t *testing.T) {
 	options = r.do("Once more", "POST", "shop", "/assertion/options", object{})
 	d.origin = "https://evil.example"
 	r.do("An answer given to another site", "POST", "shop", "/assertion/verify", d.get(t, options.body))
+	d.origin = ""
+	early := d.get(t, r.do("An answer that is kept back", "POST", "shop", "/assertion/options", object{}).body)
+	r.good(200, r.post("shop", "/assertion/verify", d.get(t, r.asked("shop", object{}))))
+	r.do("It comes after a newer one: its counter is behind", "POST", "shop", "/assertion/verify", early)
+	r.do("The credential is suspect", "GET", "shop", "/users/"+b64([]byte("u7-0091"))+"/credentials", nil)
 	r.compare("authentication")
 }
 

@@ -139,13 +139,24 @@ func (req *assertionOptionsRequest) begin(rp string) (credential.BeginAuthentica
 
 func fromCredential(c *credential.Credential) credentialDocument {
 	return credentialDocument{
-		CredentialID: c.CredentialID, Name: c.Name, State: string(c.State),
+		CredentialID: c.CredentialID, Name: c.Name, State: stateOf(c),
 		AAGUID: c.AAGUID.String(), Fmt: c.Format, AttestationType: c.AttestationType, AttestationTrusted: c.Trusted,
 		PublicKeyAlgorithm: c.Algorithm, UserVerified: c.UVInitialized, Discoverable: yesOrNo(c.Discoverable),
 		BackupEligible: c.BackupEligible, BackupState: c.BackupState,
 		Transports: append([]string{}, c.Transports...), // never null
 		Attachment: c.Attachment, SignCount: c.SignCount, CreatedAt: stamp(c.Created), LastUsedAt: stamp(c.LastUsed),
 	}
+}
+
+// stateSuspect is the state of a credential that may have been cloned. It is suspended
+// until somebody makes it active again, or deletes it; only the server says so.
+const stateSuspect = "suspect"
+
+func stateOf(c *credential.Credential) string {
+	if c.State == credential.Suspended && c.Standing == credential.FailureLocked {
+		return stateSuspect
+	}
+	return string(c.State)
 }
 
 func yesOrNo(k credential.Known) *bool {
@@ -184,7 +195,7 @@ func (req *credentialChange) change() (credential.CredentialUpdate, error) {
 		u.State = new(credential.State(*req.State))
 		return u, nil
 	}
-	return u, errValue.At("state").Saying("state is active or suspended")
+	return u, errValue.At("state").Saying("state is set to active or suspended")
 }
 
 // stamp writes a time as this door does; nothing for the zero time.

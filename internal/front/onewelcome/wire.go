@@ -88,7 +88,7 @@ type warning struct {
 type credentialDocument struct {
 	CredentialID       strictjson.Bytes `json:"credentialId"`
 	Name               string           `json:"name"`
-	State              string           `json:"state"` // active, suspended
+	State              string           `json:"state"` // active, suspended, suspect
 	AAGUID             string           `json:"aaguid"`
 	Fmt                string           `json:"fmt"`
 	AttestationType    string           `json:"attestationType"`
