@@ -14,8 +14,9 @@ import (
 const purgeBatch = 500
 
 // Purge deletes ceremonies, sessions and invitations whose time has been over for as
-// long as [Limits] say, in batches. It returns how much it deleted. Before that it tells of
-// denials that were left out of the audit trail. It runs on every node every few minutes; to run it more often, or at the same time, does no harm.
+// long as [Limits] say, in batches. It returns how much it deleted. Before that it tells
+// of denials that were left out of the audit trail. It runs on every node every few
+// minutes; to run it more often, or at the same time, does no harm.
 func (s *Service) Purge(ctx context.Context) (Purged, error) {
 	var total Purged
 	now := s.clock()
