@@ -110,6 +110,9 @@ func TestFinishRefused(t *testing.T) {
 		"a visit to another relying party": {spoil: func(b *browser, _ *string) {
 			b.cookie = opened(w.svc.StartTaskVisit(t.Context(), "acme", otherSite, "192.0.2.1"))
 		}, status: http.StatusUnauthorized, code: "session.unknown"},
+		"a visit to another tenant": {spoil: func(b *browser, _ *string) {
+			b.cookie = opened(w.svc.StartTaskVisit(t.Context(), "other", site, "192.0.2.1"))
+		}, status: http.StatusUnauthorized, code: "session.unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, status := tt.from, tt.status

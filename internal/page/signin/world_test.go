@@ -55,10 +55,13 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, db: storetest.SQLite(t)}
 	clock := func() time.Time { return now }
-	directory, err := tenant.New(t.Context(), w.db, []tenant.FileTenant{{Name: "acme", RelyingParties: []tenant.RelyingParty{
-		{ID: site, Name: "Example Login", Origins: []string{origin, elsewhere}},
-		{ID: otherSite, Name: "Shop", Origins: []string{"https://" + otherSite}},
-	}}}, clock)
+	directory, err := tenant.New(t.Context(), w.db, []tenant.FileTenant{
+		{Name: "acme", RelyingParties: []tenant.RelyingParty{
+			{ID: site, Name: "Example Login", Origins: []string{origin, elsewhere}},
+			{ID: otherSite, Name: "Shop", Origins: []string{"https://" + otherSite}},
+		}},
+		{Name: "other", RelyingParties: []tenant.RelyingParty{{ID: site, Name: "Example Login", Origins: []string{origin}}}},
+	}, clock)
 	check(t, err)
 	log := slog.New(slog.DiscardHandler)
 	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: directory, Trail: w.db, Now: clock, Log: log})
