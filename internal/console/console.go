@@ -36,6 +36,7 @@ import (
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/page"
+	"bestow.dev/internal/page/signin"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/web"
 )
@@ -86,6 +87,7 @@ type Page struct {
 // Console is the pages. It is safe for concurrent use once all pages are added.
 type Console struct {
 	Config
+	door    *signin.Door
 	mux     *http.ServeMux
 	menu    []menuEntry
 	texts   page.Texts // of faults
@@ -104,6 +106,14 @@ func New(c Config) (*Console, error) {
 		return nil, errors.New("console: credentials, trail and origin are required")
 	}
 	s := &Console{Config: c, mux: http.NewServeMux(), texts: maps.Clone(texts)}
+	var err error
+	s.door, err = signin.New(signin.Config{
+		Credentials: c.Credentials, Tenant: c.Tenant, RelyingParty: c.RelyingParty, Origin: c.Origin, Cookie: CookieName, Via: "console",
+		Purpose: credential.ConsoleVisit, StartVisit: c.Credentials.StartConsoleVisit, Texts: s.texts,
+	})
+	if err != nil {
+		return nil, err
+	}
 	// A cookie is not enough: what changes something comes from a page of ours.
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.problem(w, r, nil, errCrossOrigin) }))
@@ -118,8 +128,8 @@ func New(c Config) (*Console, error) {
 	}
 	s.mux.HandleFunc("GET /console/signin", s.signInPage)
 	s.mux.HandleFunc("GET /console/session", s.session)
-	s.mux.HandleFunc("POST /console/signin/begin", s.call(s.beginSignIn))
-	s.mux.HandleFunc("POST /console/signin/finish", s.call(s.finishSignIn))
+	s.mux.HandleFunc("POST /console/signin/begin", s.door.Called(s.door.Begin))
+	s.mux.HandleFunc("POST /console/signin/finish", s.door.Called(s.door.Finish))
 	s.mux.HandleFunc("POST /console/signout", s.signOut)
 	for _, p := range []Page{
 		{Pattern: "GET /console", Menu: texts["home.menu"], Serve: s.home},

@@ -57,7 +57,7 @@ func (c *Console) operator(r *http.Request, p Page) (*Operator, error) {
 	if err != nil {
 		return nil, credential.ErrSessionUnknown
 	}
-	s, by, err := c.Credentials.Operator(r.Context(), cookie.Value, door(r))
+	s, by, err := c.Credentials.Operator(r.Context(), cookie.Value, c.door.From(r))
 	if s == nil {
 		return nil, err
 	}
@@ -77,11 +77,6 @@ func (c *Console) operator(r *http.Request, p Page) (*Operator, error) {
 		return o, tenant.ErrDenied
 	}
 	return o, nil
-}
-
-// door is what an authority has from the console before it is anybody's.
-func door(r *http.Request) tenant.Authority {
-	return tenant.Authority{Via: "console", Ref: web.RequestID(r.Context()), Address: web.Address(r.Context())}
 }
 
 // View is what is shown within the layout.

@@ -20,18 +20,9 @@ var texts = page.Texts{
 	"signin.title":      {EN: "Sign in to the console", DE: "An der Konsole anmelden"},
 	"signin.for":        {EN: "The console is for operators. Sign in with your passkey or security key.", DE: "Die Konsole ist für Operatoren. Melden Sie sich mit Ihrem Passkey oder Sicherheitsschlüssel an."},
 	"signin.button":     {EN: "Sign in with a passkey", DE: "Mit Passkey anmelden"},
-	"signin.follow":     {EN: "Follow your browser…", DE: "Folgen Sie Ihrem Browser…"},
 	"signin.impossible": {EN: "There is nothing to sign in to here: no relying party has this address among its origins.", DE: "Hier kann sich niemand anmelden: Keine Relying Party hat diese Adresse unter ihren Origins."},
 	"signin.noscript":   {EN: "This page needs JavaScript, because passkeys do.", DE: "Diese Seite braucht JavaScript, weil Passkeys es brauchen."},
 	"signin.first":      {EN: "Registered nothing yet? Open the link that you were given.", DE: "Noch nichts registriert? Öffnen Sie den Link, den Sie bekommen haben."},
-
-	"word.unreachable":  {EN: "The server cannot be reached. Check your connection and try again.", DE: "Der Server ist nicht erreichbar. Prüfen Sie die Verbindung und versuchen Sie es noch einmal."},
-	"word.tooOld":       {EN: "This browser is too old for this page. Use a current version of Chrome, Edge, Firefox or Safari.", DE: "Dieser Browser ist zu alt für diese Seite. Nehmen Sie eine aktuelle Version von Chrome, Edge, Firefox oder Safari."},
-	"word.cancelled":    {EN: "That was cancelled, or took too long. You can try again.", DE: "Das wurde abgebrochen oder hat zu lange gedauert. Sie können es noch einmal versuchen."},
-	"word.notAllowed":   {EN: "The browser does not allow passkeys on this address.", DE: "Der Browser erlaubt auf dieser Adresse keine Passkeys."},
-	"word.unverified":   {EN: "This device or security key cannot check who you are. It may need a PIN first.", DE: "Dieses Gerät oder dieser Sicherheitsschlüssel kann nicht prüfen, wer Sie sind. Vielleicht braucht es erst eine PIN."},
-	"word.unexpected":   {EN: "Something unexpected happened. You can try again.", DE: "Etwas Unerwartetes ist geschehen. Sie können es noch einmal versuchen."},
-	"word.notSupported": {EN: "This device or security key does not have what is asked for here.", DE: "Dieses Gerät oder dieser Sicherheitsschlüssel hat nicht, was hier verlangt wird."},
 
 	"home.menu":        {EN: "Overview", DE: "Übersicht"},
 	"home.title":       {EN: "Overview", DE: "Übersicht"},

@@ -74,6 +74,8 @@ var rooms = map[string][]string{
 	// Second floor: doors.
 	"internal/web":  {"internal/fault", "internal/tenant", "internal/strictjson"},
 	"internal/page": {}, // what the pages of all doors share
+	// Signing in with a passkey, for the doors whose pages have sessions of their own.
+	"internal/page/signin": {"webauthn", "internal/fault", "internal/tenant", "internal/credential", "internal/web", "internal/page"},
 	"internal/front/...": {
 		"cose", "webauthn", "internal/plugout", "internal/strictjson", "internal/policy", "internal/fault", "internal/audit",
 		"internal/tenant", "internal/credential", "internal/relay", "internal/bpmn", "internal/process", "internal/provision",
@@ -83,11 +85,12 @@ var rooms = map[string][]string{
 	"internal/front/nevis/demo": {"internal/page", "internal/web"},
 	// The pages for the people whom the tasks of processes are for.
 	"internal/front/task": {
-		"webauthn", "internal/plugout", "internal/bpmn", "internal/fault", "internal/audit", "internal/tenant", "internal/credential",
-		"internal/process", "internal/provision", "internal/web", "internal/page",
+		"internal/plugout", "internal/bpmn", "internal/fault", "internal/audit", "internal/tenant", "internal/credential",
+		"internal/process", "internal/provision", "internal/web", "internal/page", "internal/page/signin",
 	},
 	"internal/console": {
-		"webauthn", "internal/policy", "internal/fault", "internal/audit", "internal/tenant", "internal/credential", "internal/web", "internal/page",
+		"internal/policy", "internal/fault", "internal/audit", "internal/tenant", "internal/credential", "internal/web", "internal/page",
+		"internal/page/signin",
 	},
 	// What the console shows of processes, and of what they reach.
 	"internal/console/processes": {

@@ -1,5 +1,5 @@
 // Package page is what the pages of all doors share: style, icon, the script that
-// talks to the browser about passkeys, the headers that protect a page, and texts in
+// talks to the browser about passkeys, the button that signs in, the headers that protect a page, and texts in
 // several languages.
 //
 // The roof mounts the assets once:
@@ -24,14 +24,14 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Mount adds the assets to mux: /assets/style.css, /assets/icon.svg and
-// /assets/passkey.js.
+// Mount adds the assets to mux: /assets/style.css, /assets/icon.svg, /assets/passkey.js
+// and /assets/signin.js.
 func Mount(mux *http.ServeMux) {
 	files, err := fs.Sub(assets, "assets")
 	if err != nil {
 		panic(err) // the directory is embedded above
 	}
-	for _, name := range []string{"style.css", "icon.svg", "passkey.js"} {
+	for _, name := range []string{"style.css", "icon.svg", "passkey.js", "signin.js"} {
 		mux.HandleFunc("GET /assets/"+name, Asset(files, name))
 	}
 }

@@ -56,6 +56,19 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+func TestFaultText(t *testing.T) {
+	texts := Texts{"fault.link.spent": {"Used", "Benutzt"}, "kind.gone": {"Over", "Vorbei"}, "kind.internal": {"Wrong", "Falsch"}}
+	for _, tt := range []struct{ code, kind, want string }{
+		{"link.spent", "gone", "Benutzt"},
+		{"link.expired", "gone", "Vorbei"},
+		{"link.expired", "conflict", "Falsch"},
+	} {
+		if got := texts.Fault(German, tt.code, tt.kind); got != tt.want {
+			t.Errorf("%s, %s: got %q, want %q", tt.code, tt.kind, got, tt.want)
+		}
+	}
+}
+
 func TestProtect(t *testing.T) {
 	for _, forms := range []Forms{NoForms, OwnForms} {
 		h := http.Header{}
@@ -79,7 +92,8 @@ func TestAssets(t *testing.T) {
 	Mount(mux)
 	for path, want := range map[string]string{
 		"/assets/style.css": "200 text/css", "/assets/icon.svg": "200 image/svg+xml", "/assets/passkey.js": "200 text/javascript",
-		"/assets/": "404 text/plain", "/assets/x": "404 text/plain", "/assets/../page.go": "307 ",
+		"/assets/signin.js": "200 text/javascript",
+		"/assets/":          "404 text/plain", "/assets/x": "404 text/plain", "/assets/../page.go": "307 ",
 	} {
 		out := httptest.NewRecorder()
 		mux.ServeHTTP(out, httptest.NewRequest(http.MethodGet, path, nil))

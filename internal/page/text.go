@@ -66,6 +66,18 @@ func (t Texts) Say(lang, key string, args ...any) (string, error) {
 	return fmt.Sprintf(text.In(lang), args...), nil
 }
 
+// Fault returns what people read about a fault: its own text, of the key "fault." and its
+// code, where they can do something about it; else that of its kind, of the key "kind." and
+// that; else that of "kind.internal".
+func (t Texts) Fault(lang, code, kind string) string {
+	for _, key := range []string{"fault." + code, "kind." + kind} {
+		if text, ok := t[key]; ok {
+			return text.In(lang)
+		}
+	}
+	return t["kind.internal"].In(lang)
+}
+
 // Templates are pages in every language. They are safe for concurrent use.
 type Templates struct {
 	Texts Texts

@@ -2,9 +2,12 @@ package task
 
 import (
 	"cmp"
+	"html/template"
 	"net/http"
 	"net/url"
 
+	"bestow.dev/internal/page"
+	"bestow.dev/internal/page/signin"
 	"bestow.dev/internal/process"
 	"bestow.dev/internal/tenant"
 )
@@ -12,6 +15,7 @@ import (
 type startPage struct {
 	Possible bool   // somebody can sign in
 	To       string // where that leads
+	Words    template.HTML
 }
 
 type listPage struct {
@@ -19,6 +23,7 @@ type listPage struct {
 	Tasks  []taskRow
 	Next   string // URL of the page after it; empty: none
 	SignUp bool   // signed in here, so that they may sign out here
+	Words  template.HTML
 }
 
 type taskRow struct {
@@ -36,7 +41,11 @@ func (f *front) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := listPage{}
+	words, err := signin.Words(page.Language(r))
+	if err != nil {
+		return err
+	}
+	p := listPage{Words: words}
 	for i := range all {
 		if all[i].Name == "" {
 			continue // a link is for the page that it leads to
@@ -48,7 +57,7 @@ func (f *front) start(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if p.Person == "" {
-		return show(w, r, "start.html", startPage{f.RelyingParty != "", pathBack(r.URL.Query().Get("to"))})
+		return show(w, r, "start.html", startPage{f.RelyingParty != "", pathBack(r.URL.Query().Get("to")), words})
 	}
 	return show(w, r, "list.html", p)
 }

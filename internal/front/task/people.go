@@ -4,36 +4,18 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/process"
 	"bestow.dev/internal/tenant"
-	"bestow.dev/internal/web"
 )
 
-// The session cookies: of a link, and of who has signed in. The prefix makes browsers
-// insist on Secure, Path=/ and no Domain, so that no other host can set or see them.
+// The session cookies: of a link, and of who has signed in.
 const (
 	linkCookie = "__Host-bestow-task"
 	userCookie = "__Host-bestow-tasks"
 )
-
-func setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: int(life.Seconds()),
-	})
-}
-
-func dropCookie(w http.ResponseWriter, name string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
-}
-
-// door is what an authority has from this front before it is anybody's.
-func door(r *http.Request) tenant.Authority {
-	return tenant.Authority{Via: "task", Ref: web.RequestID(r.Context()), Address: web.Address(r.Context())}
-}
 
 // person is one of those that a browser has a session of.
 type person struct {
@@ -67,7 +49,7 @@ func (f *front) user(r *http.Request, _ bool) (*person, error) {
 	if err != nil {
 		return nil, credential.ErrSessionUnknown
 	}
-	s, by, err := f.Credentials.Person(r.Context(), cookie.Value, door(r))
+	s, by, err := f.Credentials.Person(r.Context(), cookie.Value, f.door.From(r))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +62,7 @@ func (f *front) linked(r *http.Request, _ bool) (*person, error) {
 	if err != nil {
 		return nil, process.ErrSession
 	}
-	by, _, err := f.Processes.TaskSession(r.Context(), cookie.Value, door(r))
+	by, _, err := f.Processes.TaskSession(r.Context(), cookie.Value, f.door.From(r))
 	return &person{By: by}, err
 }
 
@@ -91,7 +73,7 @@ func (f *front) operator(r *http.Request, background bool) (*person, error) {
 	if err != nil {
 		return nil, credential.ErrSessionUnknown
 	}
-	s, by, err := f.Credentials.Operator(r.Context(), cookie.Value, door(r))
+	s, by, err := f.Credentials.Operator(r.Context(), cookie.Value, f.door.From(r))
 	if err != nil {
 		return nil, err
 	}

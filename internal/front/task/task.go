@@ -19,6 +19,7 @@ import (
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/page"
+	"bestow.dev/internal/page/signin"
 	"bestow.dev/internal/process"
 	"bestow.dev/internal/provision"
 	"bestow.dev/internal/web"
@@ -69,6 +70,7 @@ const (
 // front holds what the handlers share. It is safe for concurrent use.
 type front struct {
 	Config
+	door    *signin.Door
 	guesses *web.FailureLimit
 	streams streams
 }
@@ -85,7 +87,14 @@ func New(c Config) (http.Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	f := &front{Config: c, guesses: web.NewFailureLimit(maxGuesses, c.Now)}
+	door, err := signin.New(signin.Config{
+		Credentials: c.Credentials, Tenant: c.Tenant, RelyingParty: c.RelyingParty, Origin: c.Origin, Cookie: userCookie, Via: "task",
+		Purpose: credential.TaskVisit, StartVisit: c.Credentials.StartTaskVisit, Texts: texts,
+	})
+	if err != nil {
+		return nil, err
+	}
+	f := &front{Config: c, door: door, guesses: web.NewFailureLimit(maxGuesses, c.Now)}
 	files, err := fs.Sub(assets, "assets")
 	if err != nil {
 		return nil, err
@@ -97,15 +106,15 @@ func New(c Config) (http.Handler, error) {
 	mux.HandleFunc("GET /task", f.shown(f.start))
 	mux.HandleFunc("GET /task/{$}", f.shown(toRoot))
 	mux.HandleFunc("GET /task/session", f.session)
-	mux.HandleFunc("POST /task/link", called(f.openLink))
-	mux.HandleFunc("POST /task/signin/begin", called(f.beginSignIn))
-	mux.HandleFunc("POST /task/signin/finish", called(f.finishSignIn))
+	mux.HandleFunc("POST /task/link", f.door.Called(f.openLink))
+	mux.HandleFunc("POST /task/signin/begin", f.door.Called(f.door.Begin))
+	mux.HandleFunc("POST /task/signin/finish", f.door.Called(f.door.Finish))
 	mux.HandleFunc("POST /task/signout", f.shown(f.signOut))
 	mux.HandleFunc("GET /task/{id}", f.shown(f.task))
 	mux.HandleFunc("POST /task/{id}", f.shown(f.complete))
 	mux.HandleFunc("POST /task/{id}/take", f.shown(f.take))
 	mux.HandleFunc("POST /task/{id}/back", f.shown(f.giveBack))
-	mux.HandleFunc("GET /task/{id}/events", called(f.events))
+	mux.HandleFunc("GET /task/{id}/events", f.door.Called(f.events))
 
 	// A cookie is not enough: what changes something comes from a page of ours.
 	guard := http.NewCrossOriginProtection()
@@ -125,15 +134,6 @@ func (f *front) shown(h handler) http.HandlerFunc {
 			toSignIn(w, r)
 		case err != nil:
 			problem(w, r, err)
-		}
-	}
-}
-
-// called renders the errors of what a script calls.
-func called(h handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
-			writeRefusal(w, r, err)
 		}
 	}
 }

@@ -73,15 +73,7 @@ var texts = page.Texts{
 	"kind.unsupported":     {EN: "This installation does not do that.", DE: "Diese Installation kann das nicht."},
 	"kind.unavailable":     {EN: "The server is busy. Try again.", DE: "Der Server ist beschäftigt. Versuchen Sie es noch einmal."},
 
-	"word.follow":       {EN: "Follow your browser…", DE: "Folgen Sie Ihrem Browser…"},
-	"word.moment":       {EN: "One moment…", DE: "Einen Augenblick…"},
-	"word.unreachable":  {EN: "The server cannot be reached. Check your connection and try again.", DE: "Der Server ist nicht zu erreichen. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal."},
-	"word.tooOld":       {EN: "This browser is too old for this page. Use a current version of Chrome, Edge, Firefox or Safari.", DE: "Dieser Browser ist zu alt für diese Seite. Nehmen Sie eine aktuelle Version von Chrome, Edge, Firefox oder Safari."},
-	"word.cancelled":    {EN: "That was cancelled, or took too long. You can try again.", DE: "Das wurde abgebrochen oder hat zu lange gedauert. Sie können es noch einmal versuchen."},
-	"word.notSupported": {EN: "This device or security key cannot do what is asked for here.", DE: "Dieses Gerät oder dieser Sicherheitsschlüssel kann nicht, was hier verlangt ist."},
-	"word.unverified":   {EN: "This device or security key cannot check who you are. It may need a PIN first.", DE: "Dieses Gerät oder dieser Sicherheitsschlüssel kann nicht prüfen, wer Sie sind. Vielleicht braucht es zuerst eine PIN."},
-	"word.notAllowed":   {EN: "The browser does not allow passkeys on this address.", DE: "Der Browser erlaubt auf dieser Adresse keine Passkeys."},
-	"word.unexpected":   {EN: "Something unexpected happened. You can try again.", DE: "Etwas Unerwartetes ist geschehen. Sie können es noch einmal versuchen."},
+	"word.moment": {EN: "One moment…", DE: "Einen Augenblick…"},
 }
 
 func init() {

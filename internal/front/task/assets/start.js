@@ -1,31 +1,9 @@
 // The first page of tasks: it opens a link, or signs in.
 
-import { call, get, needPasskeys, wordsFor } from "/assets/passkey.js";
+import { call } from "/assets/passkey.js";
+import { explain, onClick, signIn } from "/assets/signin.js";
 
 const $ = (id) => document.getElementById(id);
-const word = (name) => document.querySelector(`[data-word="${name}"]`).textContent;
-
-function explain(text) {
-  $("problem-text").textContent = text;
-  $("problem").hidden = !text;
-}
-
-// Runs what a button does: once at a time, with its outcome told.
-function onClick(id, working, act) {
-  $(id)?.addEventListener("click", async () => {
-    $(id).disabled = true;
-    explain("");
-    $("working").textContent = word(working);
-    try {
-      await act();
-    } catch (error) {
-      explain(wordsFor(error));
-      if (error.code?.startsWith("process.")) dismiss();
-      $(id).disabled = false;
-    }
-    $("working").textContent = "";
-  });
-}
 
 // The secret leaves the address bar at once, so that it is in no bookmark and no
 // screenshot; until the person goes on it is kept in memory alone.
@@ -50,17 +28,15 @@ function dismiss() {
 }
 
 onClick("open", "moment", async () => {
-  const { to } = await call("POST", "/task/link", { secret });
+  const { to } = await call("POST", "/task/link", { secret }).catch((error) => {
+    if (error.code?.startsWith("process.")) dismiss();
+    throw error;
+  });
   secret = "";
   location.replace(to);
 });
 
-onClick("sign-in", "follow", async () => {
-  needPasskeys();
-  const { publicKey } = await call("POST", "/task/signin/begin");
-  await call("POST", "/task/signin/finish", { response: await get(publicKey) });
-  location.replace(document.body.dataset.to);
-});
+onClick("sign-in", "follow", () => signIn("/task", document.body.dataset.to));
 
 takeSecret();
 addEventListener("hashchange", takeSecret);
