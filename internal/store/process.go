@@ -29,6 +29,16 @@ func (p processStore) wakeJobs(ctx context.Context) {
 	p.db.onCommit(ctx, func() { p.db.hub.Wake(process.WakeJobs) })
 }
 
+// wakeForJobs is wakeJobs once it is known that a statement has changed jobs.
+func (p processStore) wakeForJobs(ctx context.Context) func(changed int64) error {
+	return func(changed int64) error {
+		if changed > 0 {
+			p.wakeJobs(ctx)
+		}
+		return nil
+	}
+}
+
 // wakeRun wakes those who wait for a run to change, after COMMIT.
 func (p processStore) wakeRun(ctx context.Context, run string) {
 	p.db.onCommit(ctx, func() { p.db.hub.Wake(process.WakeRun + run) })
