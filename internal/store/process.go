@@ -127,6 +127,18 @@ func readDefinition(ctx context.Context, q tx, tenant, key string, version int) 
 	return v, nil
 }
 
+// Newest implements [process.DefinitionStore].
+func (p processStore) Newest(ctx context.Context, tenant, key string) (*process.Version, error) {
+	found, err := p.definitions(ctx, `WHERE d.tenant = $1 AND d.process = $2 ORDER BY d.version DESC LIMIT 1`, tenant, key)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, process.ErrDefinitionUnknown
+	}
+	return &found[0], nil
+}
+
 // Definitions implements [process.DefinitionStore].
 func (p processStore) Definitions(ctx context.Context, tenant string) ([]process.Version, error) {
 	return p.definitions(ctx, `WHERE d.tenant = $1 AND d.version = (SELECT MAX(n.version) FROM process_definition n

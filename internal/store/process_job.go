@@ -232,10 +232,18 @@ func (p processStore) news(ctx context.Context, q tx, tenant, key string, at tim
 }
 
 // Busy implements [process.JobStore].
-func (p processStore) Busy(ctx context.Context, run string) (bool, error) {
-	var busy bool
-	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
-		return q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM process_job WHERE run_id = $1 AND sync AND state = 'ready')`, run).Scan(&busy)
+func (p processStore) Busy(ctx context.Context, tenant, run string) (r *process.Run, busy bool, err error) {
+	const text = `SELECT ` + runColumns + `, r.state, EXISTS (SELECT 1 FROM process_job b WHERE b.run_id = r.id AND b.sync AND b.state = 'ready')
+		FROM process_run r WHERE r.tenant = $1 AND r.id = $2`
+	r = new(process.Run)
+	err = p.db.read(ctx, func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, text, tenant, run).Scan(append(runDest(r), scanJSON(&r.State), &busy)...)
 	})
-	return busy, err
+	if errors.Is(err, sql.ErrNoRows) {
+		err = process.ErrRunUnknown
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return r, busy, nil
 }
