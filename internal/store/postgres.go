@@ -102,7 +102,7 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) err
 		return err
 	}
 	err = p.commit(lasting)
-	if lost(err) && !errors.Is(err, errNotBegun) {
+	if lost(err) && !repeatable(err) {
 		return ErrOutcomeUnknown.Because(err)
 	}
 	if err == nil {

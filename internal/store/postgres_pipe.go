@@ -24,8 +24,8 @@ func (c pipes) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 // pipe is a connection on which statements can wait for the next one: they are sent with
-// it, and answered in the same round trip. What a transaction costs is round trips more
-// than anything else. A statement that fails keeps those behind it from being run.
+// it, and answered in the same round trip. A statement that fails keeps those behind it
+// from being run.
 type pipe struct {
 	*stdlib.Conn
 	waiting []statement
@@ -119,7 +119,12 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 		batch.Queue(s.text, s.args...)
 	}
 	results := p.Conn.Conn().SendBatch(ctx, batch)
-	defer func() { err = whySent(waiting, errors.Join(err, results.Close())) }()
+	defer func() {
+		if closed := results.Close(); err == nil {
+			err = closed
+		}
+		err = whySent(waiting, err)
+	}()
 	last := len(waiting)
 	if read != nil {
 		last--

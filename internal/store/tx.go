@@ -39,8 +39,8 @@ func (t tx) Exec(ctx context.Context, query string, args ...any) (int64, error) 
 
 // Later runs a statement of which nobody needs an answer before the transaction goes on. On
 // PostgreSQL it waits for the next one that somebody does need, or for COMMIT, and saves a
-// round trip; its error is that of the call that it has waited for. Since it is run by
-// then, it is no way around the order of statements.
+// round trip; its error is that of the call that it has waited for. Statements are run in
+// the order of the calls.
 func (t tx) Later(ctx context.Context, query string, args ...any) error {
 	return t.laterFor(ctx, statement{text: query, args: args})
 }
