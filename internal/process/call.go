@@ -25,7 +25,7 @@ func (d *doing) call(ctx context.Context) error {
 	if d.run.Depth >= maxDepth {
 		return ErrStep.Saying("Processes call each other more than %d deep.", maxDepth)
 	}
-	v, err := d.s.store.Definition(ctx, d.run.Tenant, params.Process, 0)
+	v, err := d.s.store.Newest(ctx, d.run.Tenant, params.Process)
 	if err != nil {
 		return err
 	}

@@ -206,11 +206,14 @@ func TestTwoNodes(t *testing.T) {
 		for range runs {
 			ids[w.start("p").ID] = true
 		}
-		ctx, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
+		ctx, end := context.WithCancel(t.Context())
 		all.Go(func() { frail.Run(ctx) })
 		eventually(t, m.dead.Load)
+		end() // what it was storing when it died is stored, or is not
+		all.Wait()
 		expireClaims(t, w)
+		ctx, stop := context.WithCancel(t.Context())
 		all.Go(func() { sound.Run(ctx) })
 		eventually(t, func() bool {
 			page, err := w.Runs(t.Context(), operator(), process.RunFilter{Status: process.Completed, Limit: 1000})

@@ -121,7 +121,7 @@ func (s *Service) check(ctx context.Context, tenantName string, d *bpmn.Definiti
 			if e.Call.Process == d.ID {
 				continue
 			}
-			_, err := s.store.Definition(ctx, tenantName, e.Call.Process, 0)
+			_, err := s.store.Newest(ctx, tenantName, e.Call.Process)
 			if errors.Is(err, ErrDefinitionUnknown) {
 				return false, refusedAt(ErrCallUnknown, e, "there is no process %q; deploy it first", e.Call.Process)
 			}

@@ -195,13 +195,13 @@ func (s *Service) settled(ctx context.Context, run *Run) (*Run, error) {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for {
-		busy, err := s.store.Busy(ctx, run.ID)
+		now, busy, err := s.store.Busy(ctx, run.Tenant, run.ID)
 		if err != nil {
 			s.complain(ctx, "whether a run is busy could not be read", err)
 			return view(run), nil
 		}
 		if !busy {
-			break
+			return view(now), nil
 		}
 		select {
 		case <-ctx.Done():
@@ -210,12 +210,6 @@ func (s *Service) settled(ctx context.Context, run *Run) (*Run, error) {
 		case <-sweep.C:
 		}
 	}
-	now, err := s.store.Run(ctx, run.Tenant, run.ID)
-	if err != nil {
-		s.complain(ctx, "a run could not be read", err)
-		return view(run), nil
-	}
-	return view(now), nil
 }
 
 // view returns a run as it is shown: with no reference to a secret.

@@ -45,7 +45,7 @@ func (s *Service) Start(ctx context.Context, by tenant.Authority, in Start) (*Ru
 	if by.Tenant == "" {
 		return nil, tenant.ErrDenied
 	}
-	v, err := s.store.Definition(ctx, by.Tenant, in.Definition, 0)
+	v, err := s.store.Newest(ctx, by.Tenant, in.Definition)
 	if err != nil {
 		if by.Require(tenant.ScopeProcessRun, "") != nil {
 			return nil, tenant.ErrDenied

@@ -39,6 +39,10 @@ type DefinitionStore interface {
 	// process.definition_unknown.
 	Definition(ctx context.Context, tenant, key string, version int) (*Version, error)
 
+	// Newest returns the newest version of a key without its text. Errors:
+	// process.definition_unknown.
+	Newest(ctx context.Context, tenant, key string) (*Version, error)
+
 	// Definitions returns the newest version of each key without its text, by key.
 	Definitions(ctx context.Context, tenant string) ([]Version, error)
 
@@ -215,8 +219,9 @@ type JobStore interface {
 	// many there are. It writes nothing if there are none.
 	News(ctx context.Context, tenant, key string, at time.Time) (int, error)
 
-	// Busy reports whether a run has jobs that somebody waits for.
-	Busy(ctx context.Context, run string) (bool, error)
+	// Busy returns a run, and reports whether it has jobs that somebody waits for. Errors:
+	// process.run_unknown.
+	Busy(ctx context.Context, tenant, run string) (r *Run, busy bool, err error)
 }
 
 // TaskQuery selects open tasks of a tenant.

@@ -52,7 +52,7 @@ func openPostgres(ctx context.Context, c Config, log *slog.Logger) (engine, erro
 		n = max(16, 8*runtime.GOMAXPROCS(0))
 	}
 	n = max(n, 2) // one holds the lock while another migrates
-	pool := stdlib.OpenDB(*config)
+	pool := sql.OpenDB(pipes{stdlib.GetConnector(*config)})
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -87,27 +87,39 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) err
 		return err
 	}
 	defer conn.Close()
-	// Statements end with ctx, the COMMIT does not: cut off in the middle, nobody
-	// would know its outcome.
-	t, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		return errors.Join(errNotBegun, err)
-	}
-	var turns turns
-	defer turns.end()
-	defer t.Rollback() // after a COMMIT it does nothing
-	line := func(ctx context.Context, tenant string) error { return turns.take(ctx, e.lines.of(tenant)) }
-	if err := fn(tx{q: t, line: line}); err != nil {
+	var p *pipe // ours alone until the connection is given back
+	if err := conn.Raw(func(c any) error { p = c.(*pipe); return nil }); err != nil {
 		return err
 	}
-	err = t.Commit()
-	if isConnectionLoss(err) || strings.HasPrefix(sqlState(err), "57P") {
+	// Statements end with ctx, the COMMIT does not: cut off in the middle, nobody
+	// would know its outcome.
+	lasting := context.WithoutCancel(ctx)
+	var turns turns
+	defer turns.end()
+	p.begin()
+	defer p.rollback(lasting) // after a COMMIT it does nothing
+	if err := fn(tx{q: conn, pipe: p, line: e.queue(p, &turns)}); err != nil {
+		return err
+	}
+	err = p.commit(lasting)
+	if lost(err) && !repeatable(err) {
 		return ErrOutcomeUnknown.Because(err)
 	}
 	if err == nil {
 		e.committed.Add(1)
 	}
 	return err
+}
+
+// queue has a transaction take its turns. What waits to be sent may have to wait for the
+// rows of a transaction that is behind it in line: it is sent first.
+func (e *postgresEngine) queue(p *pipe, t *turns) func(context.Context, string) error {
+	return func(ctx context.Context, tenant string) error {
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+		return t.take(ctx, e.lines.of(tenant))
+	}
 }
 
 func pause(ctx context.Context, attempt int) error {
@@ -213,6 +225,11 @@ func repeatable(err error) bool {
 }
 
 var errNotBegun = errors.New("the transaction did not begin")
+
+// lost reports whether err says that the connection is gone, or about to be.
+func lost(err error) bool {
+	return isConnectionLoss(err) || strings.HasPrefix(sqlState(err), "57P")
+}
 
 // isConnectionLoss reports whether err came from the connection rather than from
 // the server.

@@ -29,6 +29,16 @@ func (p processStore) wakeJobs(ctx context.Context) {
 	p.db.onCommit(ctx, func() { p.db.hub.Wake(process.WakeJobs) })
 }
 
+// wakeForJobs is wakeJobs once it is known that a statement has changed jobs.
+func (p processStore) wakeForJobs(ctx context.Context) func(changed int64) error {
+	return func(changed int64) error {
+		if changed > 0 {
+			p.wakeJobs(ctx)
+		}
+		return nil
+	}
+}
+
 // wakeRun wakes those who wait for a run to change, after COMMIT.
 func (p processStore) wakeRun(ctx context.Context, run string) {
 	p.db.onCommit(ctx, func() { p.db.hub.Wake(process.WakeRun + run) })
@@ -115,6 +125,18 @@ func readDefinition(ctx context.Context, q tx, tenant, key string, version int) 
 		return nil, err
 	}
 	return v, nil
+}
+
+// Newest implements [process.DefinitionStore].
+func (p processStore) Newest(ctx context.Context, tenant, key string) (*process.Version, error) {
+	found, err := p.definitions(ctx, `WHERE d.tenant = $1 AND d.process = $2 ORDER BY d.version DESC LIMIT 1`, tenant, key)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, process.ErrDefinitionUnknown
+	}
+	return &found[0], nil
 }
 
 // Definitions implements [process.DefinitionStore].

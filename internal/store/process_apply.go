@@ -74,7 +74,7 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, la
 		return err
 	}
 	for ref, value := range c.Secrets {
-		if _, err := q.Exec(ctx, `INSERT INTO process_secret (ref, run_id, value) VALUES ($1, $2, $3)`, ref, c.Run.Root, string(value)); err != nil {
+		if err := q.Later(ctx, `INSERT INTO process_secret (ref, run_id, value) VALUES ($1, $2, $3)`, ref, c.Run.Root, string(value)); err != nil {
 			return err
 		}
 	}
@@ -121,12 +121,8 @@ func takeCause(ctx context.Context, q tx, c *process.Change) error {
 	}
 	if c.Calls != nil {
 		const text = `UPDATE process_job SET state = 'waiting', due_ms = $3, claimed_by = '', attempt = 0 WHERE id = $1 AND claim = $2`
-		n, err := q.Exec(ctx, text, c.Calls.Job, c.Calls.Number, ms(process.Never))
-		if err != nil {
+		if err := q.LaterFor(ctx, unlessLost, text, c.Calls.Job, c.Calls.Number, ms(process.Never)); err != nil {
 			return err
-		}
-		if n == 0 {
-			return process.ErrClaimLost
 		}
 	}
 	if c.Complete != nil {
@@ -162,8 +158,7 @@ func (p processStore) clearTokens(ctx context.Context, q tx, c *process.Change) 
 		}
 	}
 	if c.Run.Parent == "" {
-		_, err := q.Exec(ctx, `DELETE FROM process_secret WHERE run_id = $1`, c.Run.Root)
-		return err
+		return q.Later(ctx, `DELETE FROM process_secret WHERE run_id = $1`, c.Run.Root)
 	}
 	return nil
 }
@@ -175,28 +170,22 @@ func (p processStore) clearToken(ctx context.Context, q tx, run string, at, toke
 	// A call under way stays, to be stopped.
 	const end = `DELETE FROM process_job WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND kind <> 'stop'
 		AND NOT (kind = 'call' AND state = 'waiting')`
-	if _, err := q.Exec(ctx, end, run, token); err != nil {
+	if err := q.Later(ctx, end, run, token); err != nil {
 		return err
 	}
 	const stop = `UPDATE process_job SET kind = 'stop', state = 'ready', sync = FALSE, due_ms = $3, claim = claim + 1, claimed_by = '', attempt = 0
 		WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND kind = 'call'`
-	n, err := q.Exec(ctx, stop, run, token, at)
-	if err != nil {
+	if err := q.LaterFor(ctx, p.wakeForJobs(ctx), stop, run, token, at); err != nil {
 		return err
-	}
-	if n > 0 {
-		p.wakeJobs(ctx)
 	}
 	const withdraw = `UPDATE process_task SET state = 'withdrawn', ended_ms = $3
 		WHERE run_id = $1 AND ($2 = 0 OR token = $2) AND state = 'open'`
-	_, err = q.Exec(ctx, withdraw, run, token, at)
-	return err
+	return q.Later(ctx, withdraw, run, token, at)
 }
 
 // comeBack has the caller of a process that has ended hear of it.
 func (p processStore) comeBack(ctx context.Context, q tx, job string, at time.Time) error {
 	p.wakeJobs(ctx)
-	_, err := q.Exec(ctx, `UPDATE process_job SET kind = 'return', state = 'ready', due_ms = $2, claim = claim + 1, claimed_by = '', attempt = 0
+	return q.Later(ctx, `UPDATE process_job SET kind = 'return', state = 'ready', due_ms = $2, claim = claim + 1, claimed_by = '', attempt = 0
 		WHERE id = $1 AND kind = 'call'`, job, ms(at))
-	return err
 }

@@ -24,18 +24,21 @@ func scanJob(rows *sql.Rows) (j process.Job, err error) { return j, rows.Scan(jo
 func insertJob(ctx context.Context, q tx, j *process.Job) error {
 	const text = `INSERT INTO process_job (` + jobColumns + `, wait_key)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', 0, '', $14, '')`
-	_, err := q.Exec(ctx, text, j.ID, j.Tenant, j.Run, j.Token, j.Element, j.Kind, j.State, j.Sync, ms(j.Due), j.Claim, j.ClaimedBy,
+	return q.Later(ctx, text, j.ID, j.Tenant, j.Run, j.Token, j.Element, j.Kind, j.State, j.Sync, ms(j.Due), j.Claim, j.ClaimedBy,
 		j.Attempt, string(j.Params), ms(j.Created))
-	return err
 }
 
 // endJob removes a claimed job.
 func endJob(ctx context.Context, q tx, c process.JobClaim) error {
-	n, err := q.Exec(ctx, `DELETE FROM process_job WHERE id = $1 AND claim = $2`, c.Job, c.Number)
-	if err == nil && n == 0 {
+	return q.LaterFor(ctx, unlessLost, `DELETE FROM process_job WHERE id = $1 AND claim = $2`, c.Job, c.Number)
+}
+
+// unlessLost judges a statement that changes the job of a claim, unless the claim is void.
+func unlessLost(changed int64) error {
+	if changed == 0 {
 		return process.ErrClaimLost
 	}
-	return err
+	return nil
 }
 
 // EndJob implements [process.JobStore].
@@ -70,12 +73,15 @@ func (p processStore) RenewJobs(ctx context.Context, claims []process.JobClaim, 
 	err := p.db.write(ctx, func(ctx context.Context, q tx) error {
 		renewed = nil
 		for _, c := range claims {
-			n, err := q.Exec(ctx, `UPDATE process_job SET due_ms = $3 WHERE id = $1 AND claim = $2 AND claimed_by <> ''`, c.Job, c.Number, ms(until))
-			if err != nil {
-				return err
+			note := func(changed int64) error {
+				if changed == 1 {
+					renewed = append(renewed, c)
+				}
+				return nil
 			}
-			if n == 1 {
-				renewed = append(renewed, c)
+			const text = `UPDATE process_job SET due_ms = $3 WHERE id = $1 AND claim = $2 AND claimed_by <> ''`
+			if err := q.LaterFor(ctx, note, text, c.Job, c.Number, ms(until)); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -198,32 +204,46 @@ func (p processStore) Jobs(ctx context.Context, tenant, run string) ([]process.J
 }
 
 // News implements [process.JobStore].
-func (p processStore) News(ctx context.Context, tenant, key string, at time.Time) (int, error) {
-	var n int64
-	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
-		return q.QueryRow(ctx, `SELECT count(*) FROM process_job WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`, tenant, key).Scan(&n)
-	})
+func (p processStore) News(ctx context.Context, tenant, key string, at time.Time) (n int, err error) {
+	if u := p.db.unit(ctx); u != nil && !u.ended { // one statement is not worth a part of its own
+		return p.news(ctx, u.tx, tenant, key, at)
+	}
+	const text = `SELECT count(*) FROM process_job WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`
+	err = p.db.read(ctx, func(ctx context.Context, q tx) error { return q.QueryRow(ctx, text, tenant, key).Scan(&n) })
 	if err != nil || n == 0 {
 		return 0, err
 	}
 	err = p.db.write(ctx, func(ctx context.Context, q tx) (err error) {
-		// One that is being looked at keeps its claim, and is looked at again after it.
-		n, err = q.Exec(ctx, `UPDATE process_job SET news = news + 1,
-			due_ms = CASE WHEN state = 'waiting' AND claimed_by = '' THEN CAST($3 AS BIGINT) ELSE due_ms END
-			WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`, tenant, key, ms(at))
-		if n > 0 {
-			p.wakeJobs(ctx)
-		}
+		n, err = p.news(ctx, q, tenant, key, at)
 		return err
 	})
-	return int(n), err
+	return n, err
+}
+
+func (p processStore) news(ctx context.Context, q tx, tenant, key string, at time.Time) (int, error) {
+	// One that is being looked at keeps its claim, and is looked at again after it.
+	n, err := q.Exec(ctx, `UPDATE process_job SET news = news + 1,
+		due_ms = CASE WHEN state = 'waiting' AND claimed_by = '' THEN CAST($3 AS BIGINT) ELSE due_ms END
+		WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`, tenant, key, ms(at))
+	if n > 0 {
+		p.wakeJobs(ctx)
+	}
+	return int(n), p.db.engine.fault(err)
 }
 
 // Busy implements [process.JobStore].
-func (p processStore) Busy(ctx context.Context, run string) (bool, error) {
-	var busy bool
-	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
-		return q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM process_job WHERE run_id = $1 AND sync AND state = 'ready')`, run).Scan(&busy)
+func (p processStore) Busy(ctx context.Context, tenant, run string) (r *process.Run, busy bool, err error) {
+	const text = `SELECT ` + runColumns + `, r.state, EXISTS (SELECT 1 FROM process_job b WHERE b.run_id = r.id AND b.sync AND b.state = 'ready')
+		FROM process_run r WHERE r.tenant = $1 AND r.id = $2`
+	r = new(process.Run)
+	err = p.db.read(ctx, func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, text, tenant, run).Scan(append(runDest(r), scanJSON(&r.State), &busy)...)
 	})
-	return busy, err
+	if errors.Is(err, sql.ErrNoRows) {
+		err = process.ErrRunUnknown
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return r, busy, nil
 }

@@ -168,7 +168,7 @@ func insertEntries(ctx context.Context, q tx, run string, last int64, entries []
 			seq++
 			args = append(args, run, seq, ms(e.At), e.Kind, e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt, cleanText(e.Actor))
 		}
-		if _, err := q.Exec(ctx, entryTexts[len(chunk)-1], args...); err != nil {
+		if err := q.Later(ctx, entryTexts[len(chunk)-1], args...); err != nil {
 			return err
 		}
 	}

@@ -24,9 +24,8 @@ func insertTask(ctx context.Context, q tx, t *process.Task) error {
 	const text = `INSERT INTO process_task (id, tenant, run_id, root, process, version, token, element, name, state, assignee, assignee_name,
 		role, taken_by, form_values, created_ms, ended_ms, done_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', $14, $15, 0, '')`
-	_, err := q.Exec(ctx, text, t.ID, t.Tenant, t.Run, t.Root, t.Definition, t.Version, t.Token, t.Element, t.Name, t.State,
+	return q.Later(ctx, text, t.ID, t.Tenant, t.Run, t.Root, t.Definition, t.Version, t.Token, t.Element, t.Name, t.State,
 		null(t.Assignee), cleanText(t.AssigneeName), t.Role, asJSON(t.Values), ms(t.Created))
-	return err
 }
 
 // completeTask ends a task that is open, and nobody else's.

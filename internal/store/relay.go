@@ -146,8 +146,7 @@ func (r relayStore) addCallback(ctx context.Context, q tx, c *relay.Stored) erro
 	const text = `INSERT INTO relay_callback (command_id, tenant, client, after_id, next_ms, claim, tries)
 		VALUES ($1, $2, $3, $4, $5, 0, 0)`
 	r.wakeCallbacks(ctx)
-	_, err := q.Exec(ctx, text, c.ID, c.Tenant, c.Client, c.Session, ms(c.Ended))
-	return err
+	return q.Later(ctx, text, c.ID, c.Tenant, c.Client, c.Session, ms(c.Ended))
 }
 
 // nullBytes is b as an argument that stores no bytes as NULL.

@@ -67,7 +67,7 @@ func (r relayStore) closeBox(ctx context.Context, q tx, c *relay.Closing) (bool,
 	if err != nil || len(commands) == 0 {
 		return true, err
 	}
-	if _, err := q.Exec(ctx, `UPDATE relay_message SET is_open = $2 WHERE box_id = $1 AND is_open`, c.Box, false); err != nil {
+	if err := q.Later(ctx, `UPDATE relay_message SET is_open = $2 WHERE box_id = $1 AND is_open`, c.Box, false); err != nil {
 		return false, err
 	}
 	for i := range commands {
@@ -115,7 +115,7 @@ func rebind(ctx context.Context, q tx, b *relay.Box) error {
 		var status plugout.Status
 		c.Deadline, status = b.Deadline(c.Type, timeout)
 		const text = `UPDATE relay_command SET deadline_ms = $2, at_deadline = $3 WHERE id = $1 AND state = 'IN_PROGRESS'`
-		if _, err := q.Exec(ctx, text, c.ID, ms(c.Deadline), status); err != nil {
+		if err := q.Later(ctx, text, c.ID, ms(c.Deadline), status); err != nil {
 			return err
 		}
 	}

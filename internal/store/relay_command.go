@@ -148,7 +148,7 @@ func (r relayStore) fillBoxes(ctx context.Context, q tx, d *relay.Draft, c *rela
 			continue
 		}
 		const text = `INSERT INTO relay_message (id, command_id, box_id, is_open, fetched_ms) VALUES ($1, $2, $3, $4, 0)`
-		if _, err := q.Exec(ctx, text, to.Message, c.ID, to.Box, true); err != nil {
+		if err := q.Later(ctx, text, to.Message, c.ID, to.Box, true); err != nil {
 			return err
 		}
 		r.wakeBox(ctx, to.Box)
@@ -176,9 +176,8 @@ func insertBox(ctx context.Context, q tx, b *relay.Box) error {
 	const text = `INSERT INTO relay_box (id, tenant, client, client_group, kind, user_id, command_id, token_hash, session_hash,
 		desk, answer_key, match_code, created_ms, start_by_ms, expires_ms, redeemed_ms, started_ms, confirmed_ms, closed_ms)
 		VALUES ($1, $2, $3, $4, $5, '', $6, $7, NULL, '', '', $8, $9, $10, $11, 0, 0, 0, 0)`
-	_, err := q.Exec(ctx, text, b.ID, b.Tenant, b.Client, b.Group, b.Kind, b.By, b.TokenHash, b.MatchCode,
+	return q.Later(ctx, text, b.ID, b.Tenant, b.Client, b.Group, b.Kind, b.By, b.TokenHash, b.MatchCode,
 		ms(b.Created), ms(b.StartBy), ms(b.Expires))
-	return err
 }
 
 // The reasons for which Finish does nothing. They undo what it has begun and reach
@@ -230,7 +229,7 @@ func (r relayStore) finish(ctx context.Context, q tx, f *relay.Finish) error {
 	if !ok {
 		return errNotWon
 	}
-	if _, err := q.Exec(ctx, `UPDATE relay_message SET is_open = $2 WHERE command_id = $1`, f.Command, false); err != nil {
+	if err := q.Later(ctx, `UPDATE relay_message SET is_open = $2 WHERE command_id = $1`, f.Command, false); err != nil {
 		return err
 	}
 	if err := r.afterEnd(ctx, q, c, f.EndedEvent(c), f.Told); err != nil {

@@ -43,6 +43,11 @@ const writerPatience = 10
 // recovers or closes the log.
 const readerPatience = 5000
 
+// writerPragmas are what the writing connection has beyond the others. What it keeps to
+// undo a savepoint stays in memory: a batch has many, and pages beyond 64 KiB would go to
+// a file. A recovery never needs it. The cache, in KiB, has room for what a batch changes.
+var writerPragmas = []string{"synchronous(FULL)", "journal_size_limit(67108864)", "temp_store(MEMORY)", "cache_size(-16384)"}
+
 // migrateAttempts is how often a process that starts beside others tries to bring
 // the schema up to date.
 const migrateAttempts = 20
@@ -75,7 +80,7 @@ func openSQLite(ctx context.Context, c Config) (engine, error) {
 	for range readers {
 		e.idle <- nil
 	}
-	if e.writers, err = sql.Open("sqlite", sqliteDSN(path, writerPatience, "synchronous(FULL)", "journal_size_limit(67108864)", "temp_store(MEMORY)")); err != nil {
+	if e.writers, err = sql.Open("sqlite", sqliteDSN(path, writerPatience, writerPragmas...)); err != nil {
 		return nil, err
 	}
 	if e.readers, err = sql.Open("sqlite", sqliteDSN(path, readerPatience, "query_only(1)")); err != nil {

@@ -145,8 +145,12 @@ func (db *DB) RelyingParty(ctx context.Context, tenantName, id string) (rp *tena
 // RelyingParties implements [tenant.Store].
 func (db *DB) RelyingParties(ctx context.Context, tenantName string) (all []*tenant.RelyingParty, err error) {
 	err = db.read(ctx, func(ctx context.Context, q tx) error {
-		const list = "SELECT " + rpColumns + " FROM relying_party WHERE $1 = '' OR tenant = $1 ORDER BY tenant, id"
-		rows, err := q.Query(ctx, list, tenantName)
+		// Two texts: one for both would be planned anew each time.
+		text, args := "SELECT "+rpColumns+" FROM relying_party ORDER BY tenant, id", []any(nil)
+		if tenantName != "" {
+			text, args = "SELECT "+rpColumns+" FROM relying_party WHERE tenant = $1 ORDER BY id", []any{tenantName}
+		}
+		rows, err := q.Query(ctx, text, args...)
 		all, err = collect(rows, err, scanRP)
 		return err
 	})

@@ -20,6 +20,9 @@ type queryer interface {
 type tx struct {
 	q queryer
 
+	// pipe is where statements wait for the next one; nil where none does.
+	pipe *pipe
+
 	// line has the transaction wait its turn at a tenant's trail until it ends, where
 	// many waiting for one row are a burden on the server. Nil: there is no need.
 	line func(ctx context.Context, tenant string) error
@@ -32,6 +35,40 @@ func (t tx) Exec(ctx context.Context, query string, args ...any) (int64, error) 
 		return 0, err
 	}
 	return res.RowsAffected()
+}
+
+// Later runs a statement of which nobody needs an answer before the transaction goes on. On
+// PostgreSQL it waits for the next one that somebody does need, or for COMMIT, and saves a
+// round trip; its error is that of the call that it has waited for. Statements are run in
+// the order of the calls.
+func (t tx) Later(ctx context.Context, query string, args ...any) error {
+	return t.laterFor(ctx, statement{text: query, args: args})
+}
+
+// LaterFor is Later for a statement whose count of changed rows has to be judged: an
+// error of then undoes the transaction.
+func (t tx) LaterFor(ctx context.Context, then func(changed int64) error, query string, args ...any) error {
+	return t.laterFor(ctx, statement{query, args, then})
+}
+
+func (t tx) laterFor(ctx context.Context, s statement) error {
+	if t.pipe != nil {
+		t.pipe.later(s)
+		return nil
+	}
+	n, err := t.Exec(ctx, s.text, s.args...)
+	if err != nil || s.then == nil {
+		return err
+	}
+	return s.then(n)
+}
+
+// flush has run what waits.
+func (t tx) flush(ctx context.Context) error {
+	if t.pipe == nil {
+		return nil
+	}
+	return t.pipe.flush(ctx)
 }
 
 // Query runs a statement that returns rows. The caller closes them before the
@@ -202,11 +239,13 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 	u.depth++
 	defer func() { u.depth-- }()
 	name := fmt.Sprintf("part%d", u.depth)
-	if _, err := u.tx.Exec(ctx, "SAVEPOINT "+name); err != nil {
-		return u.db.engine.fault(err)
+	// What waits from before the part is not the part's.
+	if err := errors.Join(u.tx.flush(ctx), u.tx.Later(ctx, "SAVEPOINT "+name)); err != nil {
+		u.broken = u.db.engine.fault(err)
+		return u.broken
 	}
 	events, hooks := len(u.events), len(u.hooks)
-	if err := fn(ctx, u.tx); err != nil {
+	if err := u.within(ctx, fn); err != nil {
 		u.events, u.hooks = u.events[:events], u.hooks[:hooks]
 		if undo := u.undo(ctx, name); undo != nil {
 			u.broken = u.db.engine.fault(errors.Join(err, undo))
@@ -214,14 +253,25 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 		}
 		return u.db.engine.fault(err)
 	}
-	if _, err := u.tx.Exec(ctx, "RELEASE SAVEPOINT "+name); err != nil {
+	if err := u.tx.Later(ctx, "RELEASE SAVEPOINT "+name); err != nil {
 		u.broken = u.db.engine.fault(err)
 		return u.broken
 	}
 	return nil
 }
 
+// within runs fn, and what it has left to wait.
+func (u *unit) within(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	if err := fn(ctx, u.tx); err != nil {
+		return err
+	}
+	return u.tx.flush(ctx)
+}
+
 func (u *unit) undo(ctx context.Context, name string) error {
+	if p := u.tx.pipe; p != nil && p.takeBack("SAVEPOINT "+name) {
+		return nil
+	}
 	if _, err := u.tx.Exec(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
 		return err
 	}

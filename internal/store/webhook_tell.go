@@ -10,7 +10,22 @@ import (
 
 // Tell implements [webhook.Store].
 func (w webhookStore) Tell(ctx context.Context, events []webhook.Event) error {
-	return w.db.write(ctx, func(ctx context.Context, q tx) error { return w.tell(ctx, q, events) })
+	// Most have no endpoint that wants them: then there is nothing to write.
+	var posts []post
+	err := w.db.read(ctx, func(ctx context.Context, q tx) (err error) {
+		posts, err = w.wanted(ctx, q, events)
+		return err
+	})
+	if err != nil || len(posts) == 0 {
+		return err
+	}
+	return w.db.write(ctx, func(ctx context.Context, q tx) error { return w.add(ctx, q, posts) })
+}
+
+// post is an event for an endpoint.
+type post struct {
+	endpoint string // id
+	event    *webhook.Event
 }
 
 // tellOfAudit has webhooks told of what audit events tell of.
@@ -25,24 +40,38 @@ func (w webhookStore) tellOfAudit(ctx context.Context, q tx, events []audit.Even
 }
 
 func (w webhookStore) tell(ctx context.Context, q tx, events []webhook.Event) error {
+	posts, err := w.wanted(ctx, q, events)
+	if err != nil {
+		return err
+	}
+	return w.add(ctx, q, posts)
+}
+
+// wanted returns the events for those that want them.
+func (w webhookStore) wanted(ctx context.Context, q tx, events []webhook.Event) (posts []post, err error) {
 	endpoints := make(map[string][]*webhook.Endpoint) // by tenant, of which there is one as a rule
 	for i := range events {
 		e := &events[i]
 		of, ok := endpoints[e.Tenant]
 		if !ok {
-			var err error
 			if of, err = readEndpoints(ctx, q, e.Tenant); err != nil {
-				return err
+				return nil, err
 			}
 			endpoints[e.Tenant] = of
 		}
 		for _, endpoint := range of {
-			if !endpoint.Wants(e.Type) {
-				continue
+			if endpoint.Wants(e.Type) {
+				posts = append(posts, post{endpoint.ID, e})
 			}
-			if err := w.insertDelivery(ctx, q, endpoint.ID, e); err != nil {
-				return err
-			}
+		}
+	}
+	return posts, nil
+}
+
+func (w webhookStore) add(ctx context.Context, q tx, posts []post) error {
+	for _, p := range posts {
+		if err := w.insertDelivery(ctx, q, p.endpoint, p.event); err != nil {
+			return err
 		}
 	}
 	return nil

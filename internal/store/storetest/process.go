@@ -178,6 +178,11 @@ func testDefinitions(t *testing.T, db *store.DB) {
 	if len(newest) != 2 || newest[0].Key != "a" || newest[1].Version != 3 || newest[1].XML != nil || !newest[1].Forced {
 		t.Errorf("the newest are %+v", newest)
 	}
+	last, err := b.Newest(ctx, "acme", "p")
+	check(t, err)
+	wantEqual(t, *last, newest[1])
+	_, err = b.Newest(ctx, "beta", "p")
+	wantError(t, err, process.ErrDefinitionUnknown)
 	all, err := b.Versions(ctx, "acme", "p")
 	check(t, err)
 	if len(all) != 3 || all[0].Version != 3 || !all[1].SelfService {

@@ -220,10 +220,15 @@ func testBusy(t *testing.T, db *store.DB) {
 	})
 	busy := func(want bool) {
 		t.Helper()
-		if got, err := b.Busy(t.Context(), "r1"); err != nil || got != want {
-			t.Errorf("busy is %v (%v), want %v", got, err, want)
+		r, got, err := b.Busy(t.Context(), "acme", "r1")
+		check(t, err)
+		if got != want {
+			t.Errorf("busy is %v, want %v", got, want)
 		}
+		wantEqual(t, r, b.run("r1"))
 	}
+	_, _, err := b.Busy(t.Context(), "beta", "r1")
+	wantError(t, err, process.ErrRunUnknown)
 	busy(true)
 	job := b.claim(noon)["sync"]
 	busy(true)

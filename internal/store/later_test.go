@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"bestow.dev/internal/store/pgtest"
+)
+
+// What waits for the next statement is a part of its transaction like any other, on both
+// engines.
+func TestLater(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { testLater(t, Config{SQLite: filepath.Join(t.TempDir(), "bestow.db")}) })
+	t.Run("postgres", func(t *testing.T) { testLater(t, Config{Postgres: pgtest.URL(t)}) })
+}
+
+const addTenant = "INSERT INTO tenant (name, created_ms) VALUES ($1, 1)"
+
+func testLater(t *testing.T, c Config) {
+	undone, failed := errors.New("undone"), "NONSENSE $1"
+	add := func(names ...string) func(context.Context, tx) error {
+		return func(ctx context.Context, q tx) error {
+			for _, name := range names {
+				if err := q.Later(ctx, addTenant, name); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	judge := func(err error) func(context.Context, tx) error {
+		return func(ctx context.Context, q tx) error {
+			return q.LaterFor(ctx, func(changed int64) error {
+				if changed != 1 {
+					t.Errorf("%d rows changed, want one", changed)
+				}
+				return err
+			}, addTenant, "judged")
+		}
+	}
+	see := func(want int) func(context.Context, tx) error {
+		return func(ctx context.Context, q tx) error {
+			var n int
+			if err := q.QueryRow(ctx, "SELECT count(*) FROM tenant WHERE name <> $1", "none").Scan(&n); err != nil {
+				return err
+			}
+			if n != want {
+				t.Errorf("the transaction sees %d tenants, want %d", n, want)
+			}
+			return nil
+		}
+	}
+	fail := func(context.Context, tx) error { return undone }
+	tests := []struct {
+		name  string
+		steps []func(context.Context, tx) error
+		part  []func(context.Context, tx) error // between the first step and the others; its error goes no further
+		want  error                             // nil: none
+		any   bool                              // whatever the error
+		left  int
+	}{
+		{name: "nothing else", steps: each(add("a", "b")), left: 2},
+		{name: "seen", steps: each(add("a"), see(1), add("b"), see(2)), left: 2},
+		{name: "refused after it", steps: each(add("a"), fail), want: undone},
+		{name: "judged good", steps: each(judge(nil), add("a")), left: 2},
+		{name: "judged bad, the last", steps: each(add("a"), judge(undone)), want: undone},
+		{name: "judged bad, then seen", steps: each(judge(undone), see(1)), want: undone},
+		{name: "fails", steps: each(add("a", "a")), any: true},
+		{name: "fails before another", steps: each(add("a"), later(failed), add("b")), any: true},
+		{name: "a part", steps: each(add("a"), add("b")), part: each(add("c")), left: 3},
+		{name: "a part that is empty", steps: each(add("a"), see(1)), part: each(all(nil)), left: 1},
+		{name: "a part refused", steps: each(add("a"), see(1), add("b")), part: each(add("c"), fail), left: 2},
+		{name: "a part refused at once", steps: each(add("a"), see(1)), part: each(fail), left: 1},
+		{name: "a part that fails", steps: each(add("a"), see(1)), part: each(add("c", "c")), left: 1},
+		{name: "a part judged bad", steps: each(add("a"), see(1)), part: each(judge(undone)), left: 1},
+		{name: "fails before a part", steps: each(add("a", "a"), add("b")), part: each(add("c")), any: true},
+		{name: "judged bad before a part", steps: each(judge(undone), add("b")), part: each(add("c")), want: undone},
+	}
+	db, err := Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := db.write(t.Context(), func(ctx context.Context, q tx) error {
+				for i, step := range tt.steps {
+					if err := step(ctx, q); err != nil {
+						return err
+					}
+					if i > 0 || tt.part == nil {
+						continue
+					}
+					db.write(ctx, all(tt.part))
+				}
+				return nil
+			})
+			if tt.any != (err != nil) && tt.want == nil || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("got the error %v, want %v", err, tt.want)
+			}
+			var left int64
+			if err := db.write(t.Context(), func(ctx context.Context, q tx) (err error) {
+				left, err = q.Exec(ctx, "DELETE FROM tenant")
+				return err
+			}); err != nil || left != int64(tt.left) {
+				t.Errorf("%d tenants are left (%v), want %d", left, err, tt.left)
+			}
+		})
+	}
+}
+
+func each(steps ...func(context.Context, tx) error) []func(context.Context, tx) error { return steps }
+
+func all(steps []func(context.Context, tx) error) func(context.Context, tx) error {
+	return func(ctx context.Context, q tx) error {
+		for _, step := range steps {
+			if err := step(ctx, q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func later(text string) func(context.Context, tx) error {
+	return func(ctx context.Context, q tx) error { return q.Later(ctx, text, 1) }
+}
