@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -15,7 +14,7 @@ import (
 // was made as test data.
 func SQLiteTestData(t testing.TB) *store.DB {
 	t.Helper()
-	return opened(t, store.Config{SQLite: filepath.Join(t.TempDir(), "bestow.db"), TestData: true})
+	return opened(t, store.Config{SQLite: fileOf(t, migratedTestData), TestData: true})
 }
 
 // PostgresTestData opens a new schema that is test data.
