@@ -113,11 +113,29 @@ func migrate(c store.Config) (content []byte, err error) {
 	return os.ReadFile(c.SQLite)
 }
 
-// Postgres opens a new schema on the PostgreSQL server that BESTOW_TEST_POSTGRES
-// names, and skips the test if it names none.
+// Postgres opens a new database on the PostgreSQL server that BESTOW_TEST_POSTGRES
+// names, and skips the test if it names none. As [File] it is a copy of one that was
+// migrated once.
 func Postgres(t testing.TB) *store.DB {
 	t.Helper()
-	return opened(t, store.Config{Postgres: pgtest.URL(t)})
+	return opened(t, store.Config{Postgres: copied(t, "empty", store.Config{})})
+}
+
+// copied returns the URL of a copy of the database that c makes.
+func copied(t testing.TB, kind string, c store.Config) string {
+	t.Helper()
+	hash, err := store.SchemaHash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pgtest.Copy(t, "bestow_"+kind+"_"+hash[:16], func(url string) error {
+		c.Postgres = url
+		db, err := store.Open(context.Background(), c)
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	})
 }
 
 // Each runs fn once per engine, as a subtest.
