@@ -8,7 +8,9 @@ TOOLS := $(BIN)/staticcheck $(BIN)/gofumpt
 
 # A race build needs a C compiler; without one the tests run without it and say so.
 CC_FOUND := $(shell command -v $${CC:-cc} 2>/dev/null || command -v gcc 2>/dev/null)
-RACE     := $(if $(CC_FOUND),-race,)
+# The race detector's check of pointers is left out in SQLite, C that was translated: there
+# it finds nothing of ours and takes a quarter of the time.
+RACE     := $(if $(CC_FOUND),-race -gcflags='modernc.org/...=-d=checkptr=0',)
 
 .PHONY: help
 help: ## list the targets

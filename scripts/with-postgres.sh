@@ -4,7 +4,7 @@
 #   scripts/with-postgres.sh go test ./...
 #
 # The command finds the server's URL in BESTOW_TEST_POSTGRES. The server lives in a
-# temporary directory and listens on a Unix socket there, on no port. Run by root it
+# temporary directory, or in /dev/shm, and listens on a Unix socket there, on no port. Run by root it
 # runs as the user postgres, since PostgreSQL refuses root. Where
 # BESTOW_TEST_POSTGRES is set already, the command is run with that.
 #
@@ -36,7 +36,14 @@ if [ -z "$bin" ]; then
   exit 1
 fi
 
-dir="$(mktemp -d "${TMPDIR:-/tmp}/bestow-pg.XXXXXX")"
+# Tests make many databases and nothing of them has to last: in memory, where there is
+# plenty, that takes a fifth of the time.
+parent="${TMPDIR:-/tmp}"
+if [ "${BESTOW_TEST_POSTGRES_FSYNC:-off}" = off ] && [ -w /dev/shm ] &&
+  [ "$(df -Pk /dev/shm | awk 'NR == 2 { print $4 }')" -ge $((4 << 20)) ]; then
+  parent=/dev/shm
+fi
+dir="$(mktemp -d "$parent/bestow-pg.XXXXXX")"
 as=()
 if [ "$(id -u)" -eq 0 ]; then
   chown postgres "$dir"

@@ -18,7 +18,7 @@ const registrationCase = `{"schema":"webauthn-case/1","id":"r","kind":"registrat
 // testDataShell is a shell on test data with one API client.
 func testDataShell(t *testing.T) *shell {
 	t.Helper()
-	s := newShell(t)
+	s := freshShell(t)
 	s.want(exitDone, "secret", "client", "create", "ci", "--scope", "admin", "--test-data")
 	return s
 }
@@ -96,7 +96,7 @@ func TestCeremonyImportRefused(t *testing.T) {
 
 // Without the mark nothing is imported, and there is no way to get the mark later.
 func TestCeremonyImportElsewhere(t *testing.T) {
-	s := newShell(t)
+	s := freshShell(t)
 	if got := s.runWith(registrationCase, "ceremony", "import"); got.code != exitRefused || !strings.Contains(got.stderr, "(test_data.required)") {
 		t.Errorf("no database: %+v", got)
 	}

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"bestow.dev/internal/fault"
+	"bestow.dev/internal/store/storetest"
 )
 
 // shell runs the program on a data directory of its own.
@@ -26,7 +27,11 @@ type shell struct {
 	data string
 }
 
-func newShell(t *testing.T) *shell { return &shell{t, t.TempDir()} }
+// newShell has an empty database, as the first command of a freshShell makes it.
+func newShell(t *testing.T) *shell { return &shell{t, filepath.Dir(storetest.File(t))} }
+
+// freshShell has nothing in its data directory.
+func freshShell(t *testing.T) *shell { return &shell{t, t.TempDir()} }
 
 // said is what the program wrote, and how it ended.
 type said struct {
@@ -89,7 +94,7 @@ func TestReport(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
-	s := newShell(t)
+	s := freshShell(t)
 	s.want(exitDone, "alice@example.com", "user", "create", "alice@example.com", "--display-name", "Alice")
 	s.want(exitRefused, "(user.exists)", "user", "create", "ALICE@example.com")
 	s.want(exitRefused, "(user.unknown)", "user", "show", "bob")
@@ -210,7 +215,7 @@ func TestImportTooLong(t *testing.T) {
 }
 
 func TestBackupAndRestore(t *testing.T) {
-	s := newShell(t)
+	s := freshShell(t)
 	file := filepath.Join(t.TempDir(), "copy.db")
 	s.want(exitRefused, "(backup.nothing)", "backup", file)
 	s.want(exitDone, "alice", "user", "create", "alice")
@@ -219,14 +224,14 @@ func TestBackupAndRestore(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	other := newShell(t)
+	other := freshShell(t)
 	other.want(exitDone, "restored", "restore", file)
 	other.want(exitRefused, "(restore.exists)", "restore", file)
 	other.want(exitDone, "alice", "user", "show", "alice")
 	if err := os.WriteFile(file, []byte("SQLite format 3\x00 and then nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	newShell(t).want(exitRefused, "(restore.damaged)", "restore", file)
+	freshShell(t).want(exitRefused, "(restore.damaged)", "restore", file)
 }
 
 // A relay that sends the caller elsewhere does not get it to take its key there.
@@ -237,7 +242,7 @@ func TestRelayKeyStaysHome(t *testing.T) {
 	defer elsewhere.Close()
 	relay := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
 	defer relay.Close()
-	s := newShell(t)
+	s := freshShell(t)
 	key := filepath.Join(s.data, "key")
 	if err := os.WriteFile(key, []byte(strings.Repeat("k", 40)), 0o600); err != nil {
 		t.Fatal(err)
@@ -250,7 +255,7 @@ func TestRelayKeyStaysHome(t *testing.T) {
 
 // Every verb has a page of help with an example in it.
 func TestHelp(t *testing.T) {
-	s := newShell(t)
+	s := freshShell(t)
 	for _, verb := range []string{
 		"serve", "demo", "ceremony import", "backup", "restore", "ca path", "user invite", "user import", "client create", "client rotate",
 		"process deploy", "process start", "process show", "connection put", "connection test", "messaging-server put", "credential suspend", "relay send", "relay listen", "audit verify", "trust list", "trust show", "trust export", "trust check",

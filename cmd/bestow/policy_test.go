@@ -163,7 +163,7 @@ func TestPolicyRefusedByCommand(t *testing.T) {
 func TestPolicyCheck(t *testing.T) {
 	s, certain := policyShell(t)
 	none := s.policy("none", "enforce", `{"attestation":{"types":{"allow":["none"]}}}`)
-	nothing := newShell(t) // without --rp there is no need of a database
+	nothing := freshShell(t) // without --rp there is no need of a database
 	nothing.want(exitDone, "Nothing in them is at odds", "policy", "check", certain)
 	if entries, err := os.ReadDir(nothing.data); err != nil || len(entries) != 0 {
 		t.Errorf("it left %v, %v", entries, err)

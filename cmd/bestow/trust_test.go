@@ -26,7 +26,7 @@ func putFile(t *testing.T, name, text string) {
 
 // An operator exports the lists, changes some, checks them and puts them in force.
 func TestTrust(t *testing.T) {
-	s := newShell(t)
+	s := freshShell(t)
 	base := t.TempDir()
 	lists := filepath.Join(base, "lists")
 	s.want(exitDone, "exported "+lists, "trust", "export", lists)
@@ -81,7 +81,7 @@ func TestTrust(t *testing.T) {
 }
 
 func TestTrustShow(t *testing.T) {
-	s := newShell(t)
+	s := freshShell(t)
 	for _, want := range []string{
 		"CN=Yubico FIDO Attestation B2 1", "CN=Yubico Attestation Intermediate B 1", "2025-08-01 to 9999-12-31",
 		"3c6fe819adbd80afe75dc90af7bba34c95b2b7ac64384816e033f63b7c93848b", "RSA, 2048 bits", "packed, fido-u2f",
@@ -93,7 +93,7 @@ func TestTrustShow(t *testing.T) {
 
 // What is exported is what is inside, byte for byte.
 func TestTrustExport(t *testing.T) {
-	s := newShell(t)
+	s := freshShell(t)
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	s.want(exitDone, dir, "trust", "export", dir)
 	err := fs.WalkDir(trust.Files(), ".", func(name string, d fs.DirEntry, err error) error {

@@ -15,6 +15,7 @@ import (
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/mds/mdstest"
 	"bestow.dev/internal/store"
+	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/metadata"
 	"bestow.dev/webauthn"
@@ -72,7 +73,7 @@ func (s *spy) KeepBasis(ctx context.Context, tenantName string, parts []credenti
 
 func newLab(t testing.TB, kind softkey.Attestation) *lab {
 	t.Helper()
-	d := &lab{kind: kind, path: t.TempDir() + "/bestow.db", vendors: &vendorRoots{tpm: []string{"42535457"}}, models: &lists{}}
+	d := &lab{kind: kind, path: storetest.File(t), vendors: &vendorRoots{tpm: []string{"42535457"}}, models: &lists{}}
 	open := func(t testing.TB) *store.DB {
 		db, err := store.Open(t.Context(), store.Config{SQLite: d.path})
 		check(t, err)

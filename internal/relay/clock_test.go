@@ -95,6 +95,7 @@ func TestClockIsSet(t *testing.T) {
 	for stage, begin := range stages {
 		for name, by := range jumps {
 			t.Run(name+" "+stage, func(t *testing.T) {
+				t.Parallel()
 				c := new(wall)
 				inBubble(t, func(t *testing.T, w *world) {
 					commands := begin(w)

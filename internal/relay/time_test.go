@@ -11,12 +11,13 @@ import (
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/store"
+	"bestow.dev/internal/store/storetest"
 )
 
 // inBubble runs fn in a world whose clock is that of a synctest bubble, with the
 // relay running.
 func inBubble(t *testing.T, fn func(t *testing.T, w *world), variants ...variant) {
-	path := tempDB(t)
+	path := storetest.File(t)
 	synctest.Test(t, func(t *testing.T) {
 		db, err := store.Open(t.Context(), store.Config{SQLite: path})
 		check(t, err)
@@ -222,7 +223,7 @@ func TestConfirmationWakesThePoll(t *testing.T) {
 // What became due while no server ran happens when one starts, and the flow that
 // was under way goes on: nothing is kept in memory.
 func TestRestart(t *testing.T) {
-	path := tempDB(t)
+	path := storetest.File(t)
 	open := func() *store.DB {
 		db, err := store.Open(t.Context(), store.Config{SQLite: path})
 		check(t, err)

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -371,5 +370,3 @@ func wantError(t testing.TB, err, want error) {
 		t.Errorf("got error %v, want %v", err, want)
 	}
 }
-
-func tempDB(t testing.TB) string { return filepath.Join(t.TempDir(), "bestow.db") }

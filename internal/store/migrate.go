@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,6 +50,21 @@ func newMigrator(dialect database.Dialect, db *sql.DB) (*goose.Provider, error) 
 		return nil, err
 	}
 	return goose.NewProvider(database.DialectCustom, db, steps, goose.WithStore(store), goose.WithDisableGlobalRegistry(true))
+}
+
+// SchemaHash is the hash of all steps of the schema, in hexadecimal. Databases that were
+// made by steps of one hash have one schema.
+func SchemaHash() (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(migrationFiles, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := migrationFiles.ReadFile(name)
+		fmt.Fprintf(h, "%s %d\n%s", name, len(text), text)
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 var errNewer = errors.New("the schema is newer than this program")

@@ -84,13 +84,13 @@ func TestPostgresDeadlock(t *testing.T) {
 // TestPostgresLostConnection: a connection that the server has dropped is not the
 // caller's worry.
 func TestPostgresLostConnection(t *testing.T) {
-	url := pgtest.URL(t)
+	url := pgtest.URL(t) + "&application_name=bestow_lost" // nobody else's connections are dropped
 	db, other := openNode(t, url), openNode(t, url)
 	if err := db.write(t.Context(), insertTenant("a")); err != nil {
 		t.Fatal(err)
 	}
 	const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-		WHERE application_name = 'bestow' AND pid <> pg_backend_pid() AND state = 'idle'`
+		WHERE application_name = 'bestow_lost' AND pid <> pg_backend_pid() AND state = 'idle'`
 	if err := other.write(t.Context(), func(ctx context.Context, q tx) error {
 		_, err := q.Exec(ctx, terminate)
 		return err

@@ -29,8 +29,11 @@ type sqliteEngine struct {
 	writers *sql.DB
 	readers *sql.DB
 	writer  *sqliteWriter
-	idle    chan *session // one slot per reader; a nil session is yet to be opened
+	reading chan struct{} // holds one for each reader that is lent
 	closed  sync.Once
+
+	mu   sync.Mutex
+	idle []*session // readers that are open and not lent; the last was used last
 }
 
 // writerPatience is how long SQLite itself waits for another process's lock on
@@ -76,10 +79,7 @@ func openSQLite(ctx context.Context, c Config) (engine, error) {
 	if readers <= 0 {
 		readers = max(4, 2*runtime.GOMAXPROCS(0))
 	}
-	e := &sqliteEngine{path: path, idle: make(chan *session, readers)}
-	for range readers {
-		e.idle <- nil
-	}
+	e := &sqliteEngine{path: path, reading: make(chan struct{}, readers)}
 	if e.writers, err = sql.Open("sqlite", sqliteDSN(path, writerPatience, writerPragmas...)); err != nil {
 		return nil, err
 	}
@@ -163,32 +163,50 @@ func (e *sqliteEngine) snapshot(ctx context.Context, fn func(q tx) error) error 
 	return fn(tx{q: s})
 }
 
+// borrow lends a reader: the one that was used last, since what it has prepared and what
+// it holds of the file is most likely what is asked for again. One is opened only while
+// all that are open are lent.
 func (e *sqliteEngine) borrow(ctx context.Context) (*session, error) {
-	var s *session
 	select {
-	case s = <-e.idle:
+	case e.reading <- struct{}{}:
 	case <-e.writer.stop:
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if s != nil {
+	if s := e.warm(); s != nil {
 		return s, nil
 	}
 	s, err := newSession(ctx, e.readers)
 	if err != nil {
-		e.idle <- nil
+		<-e.reading
 		return nil, err
 	}
 	return s, nil
 }
 
+// warm takes the reader that was used last, nil if none is open and not lent.
+func (e *sqliteEngine) warm() *session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.idle) == 0 {
+		return nil
+	}
+	last := len(e.idle) - 1
+	s := e.idle[last]
+	e.idle = e.idle[:last]
+	return s
+}
+
 func (e *sqliteEngine) giveBack(s *session) {
 	if s.spoilt {
 		s.close()
-		s = nil
+	} else {
+		e.mu.Lock()
+		e.idle = append(e.idle, s)
+		e.mu.Unlock()
 	}
-	e.idle <- s
+	<-e.reading
 }
 
 func (e *sqliteEngine) migrate(ctx context.Context) (made bool, err error) {
@@ -223,10 +241,11 @@ func (e *sqliteEngine) ping(ctx context.Context) error {
 func (e *sqliteEngine) close() (err error) {
 	e.closed.Do(func() {
 		e.writer.close()
-		for range cap(e.idle) { // once those who read are done
-			if s := <-e.idle; s != nil {
-				s.close()
-			}
+		for range cap(e.reading) { // once those who read are done
+			e.reading <- struct{}{}
+		}
+		for s := e.warm(); s != nil; s = e.warm() {
+			s.close()
 		}
 		err = errors.Join(e.readers.Close(), e.writers.Close())
 	})

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPrivateFiles(t *testing.T) {
@@ -58,5 +60,58 @@ func TestOddPath(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 		t.Errorf("the file is not where it was asked for: %v", err)
+	}
+}
+
+// Readers that follow each other are one connection: a new one would read the schema, and
+// prepare what it is asked, anew.
+func TestWarmReader(t *testing.T) {
+	db := openSQLiteFile(t)
+	e := db.engine.(*sqliteEngine)
+	nothing := func(context.Context, tx) error { return nil }
+	for range 3 {
+		if err := db.read(t.Context(), nothing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(e.idle) != 1 {
+		t.Errorf("%d readers are open after reads in turn, want 1", len(e.idle))
+	}
+
+	err := db.read(t.Context(), func(context.Context, tx) error {
+		return db.read(t.Context(), nothing) // beside it: t.Context is not within it
+	})
+	if err != nil || len(e.idle) != 2 {
+		t.Errorf("%d readers are open after two at once (%v), want 2", len(e.idle), err)
+	}
+
+	spoilt := e.idle[1]
+	spoilt.spoilt = true
+	if err := db.read(t.Context(), nothing); err != nil || len(e.idle) != 1 || e.idle[0] == spoilt {
+		t.Errorf("%d readers are left after one was spoilt (%v), want the other", len(e.idle), err)
+	}
+}
+
+// No more readers are lent at once than were asked for, and who waits for one may give up.
+func TestReaderBound(t *testing.T) {
+	db, err := Open(t.Context(), Config{SQLite: filepath.Join(t.TempDir(), "bestow.db"), Connections: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	nothing := func(context.Context, tx) error { return nil }
+	err = db.read(t.Context(), func(context.Context, tx) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Millisecond, cancel)
+		if err := db.read(ctx, nothing); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("a second reader: %v, want it to wait until it gives up", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.read(t.Context(), nothing); err != nil {
+		t.Errorf("after the first was given back: %v", err)
 	}
 }

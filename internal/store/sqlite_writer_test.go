@@ -95,7 +95,7 @@ func together(t *testing.T, db opened, ctx context.Context, fns ...func(ctx cont
 // waitUntil yields until what happens on another goroutine has happened.
 func waitUntil(t *testing.T, happened func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !happened(); runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); !happened(); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Error("it did not happen")
 			return

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,6 +16,7 @@ import (
 	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/relay"
 	"bestow.dev/internal/store"
+	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/web"
 )
 
@@ -76,7 +76,7 @@ type bubble struct {
 const serverLimit = 15 * time.Second
 
 func inBubble(t *testing.T, two bool, run func(*bubble)) {
-	path := filepath.Join(t.TempDir(), "bestow.db")
+	path := storetest.File(t)
 	synctest.Test(t, func(t *testing.T) {
 		db, err := store.Open(t.Context(), store.Config{SQLite: path})
 		check(t, err)

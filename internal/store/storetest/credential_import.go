@@ -1,27 +1,24 @@
 package storetest
 
 import (
-	"path/filepath"
 	"reflect"
 	"testing"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/store"
-	"bestow.dev/internal/store/pgtest"
 )
 
-// SQLiteTestData and PostgresTestData are [SQLite] and [Postgres] for a database that
-// was made as test data.
+// SQLiteTestData is [SQLite] for a database that was made as test data.
 func SQLiteTestData(t testing.TB) *store.DB {
 	t.Helper()
-	return opened(t, store.Config{SQLite: filepath.Join(t.TempDir(), "bestow.db"), TestData: true})
+	return opened(t, store.Config{SQLite: fileOf(t, migratedTestData), TestData: true})
 }
 
-// PostgresTestData opens a new schema that is test data.
+// PostgresTestData is [Postgres] for a database that was made as test data.
 func PostgresTestData(t testing.TB) *store.DB {
 	t.Helper()
-	return opened(t, store.Config{Postgres: pgtest.URL(t), TestData: true})
+	return opened(t, store.Config{Postgres: copied(t, "test_data", store.Config{TestData: true}), TestData: true})
 }
 
 // RunTestData checks the promises about test data on the engine that open opens.

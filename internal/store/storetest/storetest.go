@@ -8,7 +8,12 @@
 package storetest
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"bestow.dev/internal/store"
@@ -55,14 +60,82 @@ func Run(t *testing.T, open Open) {
 // SQLite opens a new SQLite file in a temporary directory.
 func SQLite(t testing.TB) *store.DB {
 	t.Helper()
-	return opened(t, store.Config{SQLite: filepath.Join(t.TempDir(), "bestow.db")})
+	return opened(t, store.Config{SQLite: File(t)})
 }
 
-// Postgres opens a new schema on the PostgreSQL server that BESTOW_TEST_POSTGRES
-// names, and skips the test if it names none.
+// File returns the path of an empty database in a temporary directory. It is a copy of one
+// that was migrated once in this run: under the race detector the schema takes a second,
+// which is more than most tests do with it. What migrations do is tested in package store,
+// from no file on.
+func File(t testing.TB) string {
+	t.Helper()
+	return fileOf(t, migrated)
+}
+
+func fileOf(t testing.TB, migrated func() ([]byte, error)) string {
+	t.Helper()
+	content, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "bestow.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var (
+	migrated         = sync.OnceValues(func() ([]byte, error) { return migrate(store.Config{}) })
+	migratedTestData = sync.OnceValues(func() ([]byte, error) { return migrate(store.Config{TestData: true}) })
+)
+
+// migrate returns the content of a database that was opened and closed: closing it empties
+// the log into the file.
+func migrate(c store.Config) (content []byte, err error) {
+	dir, err := os.MkdirTemp("", "bestow-storetest")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	c.SQLite = filepath.Join(dir, "bestow.db")
+	// Not with the context of a test: what is made is for those after it, too.
+	db, err := store.Open(context.Background(), c)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(c.SQLite + "-wal"); !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("the log is still beside the database: %v", err)
+	}
+	return os.ReadFile(c.SQLite)
+}
+
+// Postgres opens a new database on the PostgreSQL server that BESTOW_TEST_POSTGRES
+// names, and skips the test if it names none. As [File] it is a copy of one that was
+// migrated once.
 func Postgres(t testing.TB) *store.DB {
 	t.Helper()
-	return opened(t, store.Config{Postgres: pgtest.URL(t)})
+	return opened(t, store.Config{Postgres: copied(t, "empty", store.Config{})})
+}
+
+// copied returns the URL of a copy of the database that c makes.
+func copied(t testing.TB, kind string, c store.Config) string {
+	t.Helper()
+	hash, err := store.SchemaHash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pgtest.Copy(t, "bestow_"+kind+"_"+hash[:16], func(url string) error {
+		c.Postgres = url
+		db, err := store.Open(context.Background(), c)
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	})
 }
 
 // Each runs fn once per engine, as a subtest.
