@@ -4,8 +4,8 @@
 #   scripts/with-postgres.sh go test ./...
 #
 # The command finds the server's URL in BESTOW_TEST_POSTGRES. The server lives in a
-# temporary directory, or in /dev/shm, and listens on a Unix socket there, on no port. Run by root it
-# runs as the user postgres, since PostgreSQL refuses root. Where
+# temporary directory, or in /dev/shm, and listens on a Unix socket there, on no port. Run
+# by root it runs as the user postgres, since PostgreSQL refuses root. Where
 # BESTOW_TEST_POSTGRES is set already, the command is run with that.
 #
 # BESTOW_TEST_POSTGRES_FSYNC=on makes commits wait for the disk, for measurements.
