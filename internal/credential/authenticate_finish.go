@@ -44,6 +44,7 @@ func (e *clonedError) Unwrap() error { return e.error }
 
 // SignIn is an assertion that was accepted.
 type SignIn struct {
+	Ceremony     Ceremony // that was answered, as it was begun
 	User         User
 	Credential   Credential // with the counter, backup state and last use that it has now
 	UserVerified bool
@@ -212,7 +213,7 @@ func (s *Service) signIn(ctx context.Context, by tenant.Authority, pending *Pend
 		AnyCounter: s.count == webauthn.SignCountWarn,
 	}
 	result := &SignIn{
-		User:         *pending.User,
+		Ceremony: *cer, User: *pending.User,
 		UserVerified: made.Flags.UserVerified(), Warnings: warnings(made.Warnings),
 	}
 	if made.decision != nil {

@@ -96,13 +96,16 @@ func (d *Door) assertionResult(r *http.Request, body []byte) (any, error) {
 		return nil, credential.Unreadable(err)
 	}
 	by := web.Authority(r)
-	session, err := d.sessionOf(r, by, credential.Authentication, resp.ClientData.Challenge)
-	if err != nil {
-		return nil, err
-	}
-	_, err = d.Credentials.FinishAuthentication(r.Context(), by, credential.FinishAuthentication{
+	done, err := d.Credentials.FinishAuthentication(r.Context(), by, credential.FinishAuthentication{
 		RelyingParty: d.RelyingParty, Response: resp, SuspendClone: true,
 	})
+	if err == nil {
+		return ended(sessionID(&done.Ceremony), nil)
+	}
+	session, lost := d.sessionOf(r, by, credential.Authentication, resp.ClientData.Challenge)
+	if lost != nil {
+		return nil, err
+	}
 	return ended(session, err)
 }
 
