@@ -49,7 +49,9 @@ const readerPatience = 5000
 // writerPragmas are what the writing connection has beyond the others. What it keeps to
 // undo a savepoint stays in memory: a batch has many, and pages beyond 64 KiB would go to
 // a file. A recovery never needs it. The cache, in KiB, has room for what a batch changes.
-var writerPragmas = []string{"synchronous(FULL)", "journal_size_limit(67108864)", "temp_store(MEMORY)", "cache_size(-16384)"}
+// The log is copied into the file every 16 MiB: a busy server changes the same pages again
+// and again, and each is copied once.
+var writerPragmas = []string{"synchronous(FULL)", "journal_size_limit(67108864)", "temp_store(MEMORY)", "cache_size(-16384)", "wal_autocheckpoint(4000)"}
 
 // migrateAttempts is how often a process that starts beside others tries to bring
 // the schema up to date.
