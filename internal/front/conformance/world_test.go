@@ -17,6 +17,7 @@ import (
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/conformance"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/mds"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/store"
@@ -41,7 +42,7 @@ type world struct {
 	svc    *credential.Service
 	server *httptest.Server
 	lab    *lab
-	says   *document
+	says   *fronttest.Document
 	users  atomic.Int64
 	now    time.Time
 }
@@ -92,7 +93,7 @@ func newWorldWith(t testing.TB, profile credential.Profile, sources ...mds.Sourc
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(w.server.Close)
-	w.says = parseDocument(t, w.get(t, "/openapi.json").body)
+	w.says = fronttest.Parse(t, w.get(t, "/openapi.json").body)
 	return w
 }
 
@@ -115,6 +116,7 @@ func unb64(t testing.TB, s string) []byte {
 // reply is an answer that was read to its end.
 type reply struct {
 	status int
+	header http.Header
 	body   []byte
 }
 
@@ -144,7 +146,7 @@ func read(t testing.TB, r *http.Response) reply {
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	check(t, err)
-	return reply{r.StatusCode, body}
+	return reply{r.StatusCode, r.Header, body}
 }
 
 // post sends a body, as JSON unless it is a string, and holds the answer against the
@@ -160,7 +162,7 @@ func (w *world) post(t testing.TB, path string, body any) reply {
 	resp, err := w.server.Client().Post(w.server.URL+prefix+path, "application/json", bytes.NewReader([]byte(text)))
 	check(t, err)
 	r := read(t, resp)
-	w.says.judge(t, path, r)
+	w.judge(t, path, r)
 	message, _ := r.member("errorMessage").(string)
 	switch r.member("status") {
 	case "ok":

@@ -17,6 +17,7 @@ import (
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/digitalaccess"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
@@ -38,7 +39,7 @@ type world struct {
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
-	says   *document // what the door says about itself
+	says   *fronttest.Document // what the door says about itself
 
 	mu        sync.Mutex
 	now       time.Time
@@ -119,7 +120,7 @@ func newWorldAt(t testing.TB, rp string) *world {
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
 	t.Cleanup(w.server.Close)
-	w.says = parseDocument(t, w.send(request{method: "GET", path: "/fido/openapi.json"}))
+	w.says = fronttest.Parse(t, w.send(request{method: "GET", path: "/fido/openapi.json"}).body, http.StatusNotFound, http.StatusMethodNotAllowed)
 	return w
 }
 
@@ -172,7 +173,7 @@ type request struct {
 func (w *world) do(q request) reply {
 	w.t.Helper()
 	r := w.send(q)
-	w.says.judge(w.t, q, r)
+	w.judge(q, r)
 	return r
 }
 

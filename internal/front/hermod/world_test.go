@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/audit"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/hermod"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/plugout"
@@ -66,7 +67,7 @@ type world struct {
 	calls   *receiver
 	key     *plugout.Signer // of the installation that idm trusts
 	server  *httptest.Server
-	says    *document // what the front says about itself
+	says    *fronttest.Document // what the front says about itself
 
 	mu  sync.Mutex
 	now time.Time
@@ -139,7 +140,7 @@ func (w *world) serve(s settings) {
 	w.server.StartTLS()
 	w.t.Cleanup(w.server.Close)
 	if c.OpenAPI && c.URIBase == base {
-		w.says = parseDocument(w.t, w.send(call{path: "/openapi.json"}))
+		w.says = fronttest.Parse(w.t, w.send(call{path: "/openapi.json"}).body, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnauthorized)
 	}
 }
 
@@ -233,7 +234,7 @@ func (r reply) into(t testing.TB, v any) {
 func (w *world) do(c call) reply {
 	w.t.Helper()
 	r := w.send(c)
-	w.says.judge(w.t, c, r)
+	w.judge(w.t, c, r)
 	return r
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/nevis"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
@@ -39,7 +40,7 @@ type world struct {
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
-	says   *document // what the door says about itself
+	says   *fronttest.Document // what the door says about itself
 
 	mu     sync.Mutex
 	now    time.Time
@@ -128,7 +129,7 @@ func newWorld(t testing.TB, change ...func(w *world, c *nevis.Config)) *world {
 	t.Cleanup(w.server.Close)
 	out := httptest.NewRecorder()
 	door.ServeHTTP(out, httptest.NewRequest("GET", c.Prefix+"/fido2/openapi.json", nil))
-	check(t, json.Unmarshal(out.Body.Bytes(), &w.says))
+	w.says = fronttest.Parse(t, out.Body.Bytes(), http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNoContent)
 	return w
 }
 

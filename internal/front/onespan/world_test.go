@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/onespan"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
@@ -38,7 +39,7 @@ type world struct {
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
-	says   *document // what the door says about itself
+	says   *fronttest.Document // what the door says about itself
 
 	mu  sync.Mutex
 	now time.Time
@@ -107,7 +108,7 @@ func newWorld(t testing.TB, change ...func(*onespan.Tenant)) *world {
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
 	t.Cleanup(w.server.Close)
-	w.says = parseDocument(t, w.send(request{method: "GET", path: "/openapi.json"}))
+	w.says = fronttest.Parse(t, w.send(request{method: "GET", path: "/openapi.json"}).body, http.StatusNotFound, http.StatusMethodNotAllowed)
 	return w
 }
 
@@ -151,7 +152,7 @@ type request struct {
 func (w *world) do(q request) reply {
 	w.t.Helper()
 	r := w.send(q)
-	w.says.judge(w.t, q, r)
+	w.judge(q, r)
 	return r
 }
 

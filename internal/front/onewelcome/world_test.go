@@ -17,6 +17,7 @@ import (
 
 	"bestow.dev/ctap/softkey"
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/onewelcome"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
@@ -45,8 +46,8 @@ type world struct {
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
-	says   *document // what the door says about itself
-	model  *desk     // whose attestation counts at strict
+	says   *fronttest.Document // what the door says about itself
+	model  *desk               // whose attestation counts at strict
 
 	mu     sync.Mutex
 	now    time.Time
@@ -132,7 +133,7 @@ func newWorldWith(t testing.TB, change func(*onewelcome.Config)) *world {
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: w.quiet(t)}))
 	t.Cleanup(w.server.Close)
-	w.says = parseDocument(t, w.send(request{method: "GET", path: "/openapi.json"}))
+	w.says = fronttest.Parse(t, w.send(request{method: "GET", path: "/openapi.json"}).body, http.StatusNotFound, http.StatusMethodNotAllowed)
 	return w
 }
 
@@ -185,7 +186,7 @@ type request struct {
 func (w *world) do(q request) reply {
 	w.t.Helper()
 	r := w.send(q)
-	w.says.judge(w.t, q, r)
+	w.judge(q, r)
 	return r
 }
 

@@ -1,0 +1,3 @@
+// Package fronttest is what the tests of the doors do alike: [Document] holds what a door
+// answers against its OpenAPI document.
+package fronttest
