@@ -242,7 +242,7 @@ func TestRelyingParties(t *testing.T) {
 
 	w.user("alice")
 	id, options := w.begin("idm", "registrations", map[string]any{"relyingParty": "new.example.com", "user": named("alice")})
-	c := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(t).create(t, options)})
+	c := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(t).Create(t, options)})
 	refused(t, w.do("admin", "DELETE", "/relying-parties/new.example.com", nil), http.StatusConflict, "rp.in_use")
 	w.must(http.StatusNoContent, "idm", "DELETE", "/credentials/"+c.text(t, "id"), nil)
 	w.must(http.StatusNoContent, "admin", "DELETE", "/relying-parties/new.example.com", nil)

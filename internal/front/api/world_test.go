@@ -262,7 +262,7 @@ func (w *world) enrolled(name string, d *desk) reply {
 	w.t.Helper()
 	id, options := w.begin("idm", "registrations", map[string]any{"user": named(name)})
 	return w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{
-		"response": d.create(w.t, options), "name": "Office key",
+		"response": d.Create(w.t, options), "name": "Office key",
 	})
 }
 

@@ -3,7 +3,6 @@ package conformance_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -104,14 +103,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-func unb64(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	check(t, err)
-	return b
-}
+var b64, unb64 = fronttest.Base64URL, fronttest.FromBase64URL
 
 // reply is an answer that was read to its end.
 type reply struct {

@@ -244,7 +244,7 @@ func (w *world) options(token, user string) json.RawMessage {
 func (w *world) enrolled(token, user string, d *desk) reply {
 	w.t.Helper()
 	r := w.store(token, map[string]any{
-		"userId": user, "displayName": "Sample Key", "publicKeyCredential": d.create(w.t, w.options(token, user)),
+		"userId": user, "displayName": "Sample Key", "publicKeyCredential": d.Create(w.t, w.options(token, user)),
 	})
 	if r.status != http.StatusCreated {
 		w.t.Fatalf("store: %d %s", r.status, r.body)

@@ -1,3 +1,3 @@
 // Package fronttest is what the tests of the doors do alike: [Document] holds what a door
-// answers against its OpenAPI document.
+// answers against its OpenAPI document, [Desk] is a security key in a browser.
 package fronttest

@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 
 	// From another site: the ceremony is over.
 	evil := newDesk(t)
-	evil.origin = "https://evil.example"
+	evil.Origin = "https://evil.example"
 	r = w.options("/attestation/options", registering("alice"))
 	wantFailed(t, w.do(request{path: fido + "/attestation/result", body: evil.create(t, r.body)}), http.StatusOK, "origin")
 	w.wantStatus(r.text("fido2SessionId"), "failed", "alice")

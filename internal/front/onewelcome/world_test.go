@@ -77,7 +77,7 @@ func (w *world) Read(b []byte) (int, error) {
 // file is what the configuration of the test says.
 func (w *world) file() []tenant.FileTenant {
 	all := []tenant.Scope{tenant.ScopeProvision, tenant.ScopeAuthenticate, tenant.ScopeRead, tenant.ScopeManage, tenant.ScopeUsersWrite}
-	root := w.model.key.AttestationRoot()
+	root := w.model.Key.AttestationRoot()
 	anchors := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw}))
 	client := func(id string, scopes []tenant.Scope, rps ...string) tenant.FileClient {
 		return tenant.FileClient{ID: id, Secrets: []string{key(id)}, Scopes: scopes, RelyingParties: rps}
