@@ -45,7 +45,7 @@ func TestCeremonies(t *testing.T) {
 
 	for _, who := range []map[string]any{{"user": named("ALICE@example.com")}, {"user": map[string]any{"handle": handleOf(t, options)}}, {}} {
 		id, options := w.begin("idm", "authentications", who)
-		w.later(time.Second)
+		w.Later(time.Second)
 		r := w.must(http.StatusOK, "idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.Get(t, options)})
 		s := r.object(t)
 		user, used := s["user"].(map[string]any), s["credential"].(map[string]any)
@@ -184,7 +184,7 @@ func TestFinishRefused(t *testing.T) {
 		})
 	}
 	id, options := w.begin("idm", "registrations", map[string]any{"user": named("alice")})
-	w.later(300 * time.Second)
+	w.Later(300 * time.Second)
 	refused(t, w.do("idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(t).Create(t, options)}),
 		http.StatusGone, "ceremony.expired")
 }

@@ -275,7 +275,7 @@ func TestClients(t *testing.T) {
 			t.Errorf("both keys: %d %s", r.status, r.body)
 		}
 	}
-	w.later(time.Hour)
+	w.Later(time.Hour)
 	refused(t, list(first), http.StatusUnauthorized, "client.unauthenticated")
 	third := w.must(http.StatusCreated, "admin", "POST", "/clients/portal/keys", map[string]any{}).text(t, "secret")
 	refused(t, list(second), http.StatusUnauthorized, "client.unauthenticated")
@@ -305,10 +305,10 @@ func TestClients(t *testing.T) {
 func TestAuditEvents(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
-	w.later(time.Minute)
+	w.Later(time.Minute)
 	w.must(http.StatusCreated, "idm", "POST", "/registrations", map[string]any{"relyingParty": site, "user": named("alice")},
 		func(r *http.Request) { r.Header.Set("Bestow-Operator", "bob") })
-	w.later(time.Minute)
+	w.Later(time.Minute)
 	c := w.enrolled("alice", newDesk(t)).text(t, "id")
 
 	actions := func(query string) []string {

@@ -135,7 +135,7 @@ func TestStoreRefused(t *testing.T) {
 			response(a)["clientDataJSON"] = b64([]byte(`{"type":"webauthn.create","challenge":"AAAA","origin":"https://` + site + `"}`))
 		}, http.StatusGone, "CHALLENGE_EXPIRED", "challenge_unknown", false},
 		{"too late", func(a *attempt) {
-			a.w.later(301 * time.Second)
+			a.w.Later(301 * time.Second)
 		}, http.StatusGone, "CHALLENGE_EXPIRED", "challenge_expired", true},
 
 		{"another site's key", func(a *attempt) {
@@ -166,7 +166,7 @@ func TestStoreRefused(t *testing.T) {
 		}, http.StatusConflict, "CREDENTIAL_EXISTS", "", true},
 
 		{"no token", func(a *attempt) { a.token = "" }, http.StatusUnauthorized, "UNAUTHORIZED", "", false},
-		{"token expired", func(a *attempt) { a.w.later(10 * time.Minute) }, http.StatusUnauthorized, "UNAUTHORIZED", "", true},
+		{"token expired", func(a *attempt) { a.w.Later(10 * time.Minute) }, http.StatusUnauthorized, "UNAUTHORIZED", "", true},
 		{"wrong scope", func(a *attempt) { a.token = a.w.token("reader") }, http.StatusForbidden, "FORBIDDEN", "", false},
 	}
 	for _, tt := range tests {

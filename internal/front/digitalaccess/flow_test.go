@@ -66,7 +66,7 @@ func TestWorkedExample(t *testing.T) {
 	sameJSON(t, r.body, sampleOptions)
 	w.challenge = nil
 
-	w.later(35 * time.Second)
+	w.Later(35 * time.Second)
 	body := `{"userId":"alice@example.com","displayName":"Sample Key 5","publicKeyCredential":` + sampleAnswer + `}`
 	r = w.store(token, body)
 	if r.status != http.StatusCreated || r.header.Get("Location") != prefix+"/fido/credentials/AAKNLD-w71fSc8BUB0t7Hw" {

@@ -136,7 +136,7 @@ func TestRefusals(t *testing.T) {
 
 	// Too late.
 	r = w.options("/assertion/options", signingIn("alice"))
-	w.later(tenant.DefaultChallengeLife + time.Second)
+	w.Later(tenant.DefaultChallengeLife + time.Second)
 	w.wantStatus(r.text("fido2SessionId"), "failed", "")
 	wantFailed(t, w.do(request{path: fido + "/assertion/result", body: d.get(t, r.body)}), http.StatusOK, "expired")
 

@@ -157,7 +157,7 @@ func TestRequests(t *testing.T) {
 	refused(w.register("mira.koch", id, newDesk(t).create(t, other)), "another request")
 	refused(w.register("mira.koch", id, answer), "used already")
 
-	w.later(301 * time.Second)
+	w.Later(301 * time.Second)
 	refused(w.register("mira.koch", otherID, newDesk(t).create(t, other)), "expired")
 
 	options, id = w.begin("mira.koch", fido2())

@@ -92,7 +92,7 @@ func TestUserIDs(t *testing.T) {
 			t.Errorf("%s: %s", name, r.body)
 		}
 	}
-	if log := w.shared.String(); !strings.Contains(log, "looks like an e-mail address") || strings.Contains(log, "lena@") {
+	if log := w.log.String(); !strings.Contains(log, "looks like an e-mail address") || strings.Contains(log, "lena@") {
 		t.Error("the log does not warn of an address, or quotes it")
 	}
 	for name, id := range map[string]string{
@@ -285,7 +285,7 @@ func TestCeremonyEnds(t *testing.T) {
 	options, o := w.options("shop", object{"username": "a"})
 	answer := newDesk(t, softkey.AttestNone).create(t, options)
 	want(t, w.post("shop-two", "/attestation/verify", answer), 422, "challenge_mismatch") // another's ceremony
-	w.later(5 * time.Minute)
+	w.Later(5 * time.Minute)
 	want(t, w.post("shop", "/attestation/verify", answer), 410, "ceremony_expired")
 
 	for range 5 {

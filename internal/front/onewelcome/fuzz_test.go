@@ -57,7 +57,7 @@ func FuzzHTTP(f *testing.F) {
 		if after := w.all(); out.Code >= 400 && after != before {
 			t.Fatalf("%s %s %s: refused with %d, and %+v became %+v", q.method, path, body, out.Code, before, after)
 		}
-		w.later(2 * time.Minute) // ceremonies expire, so that their number stays bounded
+		w.Later(2 * time.Minute) // ceremonies expire, so that their number stays bounded
 	})
 }
 
