@@ -81,6 +81,7 @@ var rooms = map[string][]string{
 		"internal/tenant", "internal/credential", "internal/relay", "internal/bpmn", "internal/process", "internal/provision",
 		"internal/webhook", "internal/web", "internal/page", "internal/sectoken",
 	},
+	"internal/front/fronttest": {"ctap", "ctap/softkey"}, // what the tests of the doors do alike
 	// The page on which the nevisFIDO front can be tried, which calls it as others do.
 	"internal/front/nevis/demo": {"internal/page", "internal/web"},
 	// The pages for the people whom the tasks of processes are for.

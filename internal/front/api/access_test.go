@@ -60,7 +60,7 @@ func TestAuthentication(t *testing.T) {
 	refused(t, w.do("", "POST", "/users", named("x"), bearer(narrow)), http.StatusForbidden, "authority.denied")
 	refused(t, w.do("idm", "GET", "/users", nil, func(r *http.Request) { r.Header.Set("Bestow-Operator", strings.Repeat("x", 256)) }),
 		http.StatusBadRequest, "request.operator")
-	w.later(10 * time.Minute)
+	w.Later(10 * time.Minute)
 	refused(t, w.do("", "GET", "/users", nil, bearer(token)), http.StatusUnauthorized, "access_token.invalid")
 }
 
@@ -91,7 +91,7 @@ func TestFailedAttemptsAreLimited(t *testing.T) {
 		t.Errorf("Retry-After: %q", r.header.Get("Retry-After"))
 	}
 	w.must(http.StatusOK, "hr", "GET", "/users", nil)
-	w.later(time.Minute)
+	w.Later(time.Minute)
 	w.must(http.StatusOK, "idm", "GET", "/users", nil)
 }
 

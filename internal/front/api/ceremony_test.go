@@ -31,7 +31,7 @@ func TestCeremonies(t *testing.T) {
 			t.Errorf("%s: %v", path, r)
 		}
 	}
-	r := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": d.create(t, options), "name": "Office key"})
+	r := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": d.Create(t, options), "name": "Office key"})
 	c := r.object(t)
 	credential := c["id"].(string)
 	if r.header.Get("Location") != "/api/v1/credentials/"+credential || c["user"] != alice || c["userName"] != "alice@example.com" ||
@@ -45,14 +45,14 @@ func TestCeremonies(t *testing.T) {
 
 	for _, who := range []map[string]any{{"user": named("ALICE@example.com")}, {"user": map[string]any{"handle": handleOf(t, options)}}, {}} {
 		id, options := w.begin("idm", "authentications", who)
-		w.later(time.Second)
-		r := w.must(http.StatusOK, "idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.get(t, options)})
+		w.Later(time.Second)
+		r := w.must(http.StatusOK, "idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.Get(t, options)})
 		s := r.object(t)
 		user, used := s["user"].(map[string]any), s["credential"].(map[string]any)
 		if user["id"] != alice || used["id"] != credential || s["userVerified"] != true || used["lastUsed"] == nil {
 			t.Errorf("sign-in: %s", r.body)
 		}
-		if again := w.do("idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.get(t, options)}); again.status != http.StatusGone {
+		if again := w.do("idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.Get(t, options)}); again.status != http.StatusGone {
 			t.Errorf("twice: %d %s", again.status, again.body)
 		}
 		if r := w.must(http.StatusOK, "idm", "GET", "/authentications/"+id, nil).object(t); r["state"] != "succeeded" {
@@ -159,19 +159,19 @@ func TestFinishRefused(t *testing.T) {
 		}, http.StatusNotFound, "ceremony.unknown", false},
 		{"no such ceremony", func(a *attempt) { a.id = "x" }, http.StatusNotFound, "ceremony.unknown", false},
 		{"another page", func(a *attempt) {
-			a.d.origin = "https://evil.example"
-			a.body["response"] = a.d.create(t, a.options)
+			a.d.Origin = "https://evil.example"
+			a.body["response"] = a.d.Create(t, a.options)
 		}, http.StatusUnprocessableEntity, "webauthn.origin", true},
 		{"nobody verified", func(a *attempt) {
-			a.d.key.Forge(softkey.Forge{AuthData: func(d *softkey.AuthData) { d.Flags &^= softkey.FlagUserVerified }})
-			a.body["response"] = a.d.create(t, a.options)
+			a.d.Key.Forge(softkey.Forge{AuthData: func(d *softkey.AuthData) { d.Flags &^= softkey.FlagUserVerified }})
+			a.body["response"] = a.d.Create(t, a.options)
 		}, http.StatusUnprocessableEntity, "webauthn.user_verification", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := &attempt{client: "idm", d: newDesk(t), body: map[string]any{}}
 			a.id, a.options = w.begin("idm", "registrations", map[string]any{"user": named("alice")})
 			id := a.id
-			a.body["response"] = a.d.create(t, a.options)
+			a.body["response"] = a.d.Create(t, a.options)
 			tt.spoil(a)
 			refused(t, w.do(a.client, "POST", "/registrations/"+a.id+"/finish", a.body), tt.status, tt.code)
 			want := "open"
@@ -184,8 +184,8 @@ func TestFinishRefused(t *testing.T) {
 		})
 	}
 	id, options := w.begin("idm", "registrations", map[string]any{"user": named("alice")})
-	w.later(300 * time.Second)
-	refused(t, w.do("idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(t).create(t, options)}),
+	w.Later(300 * time.Second)
+	refused(t, w.do("idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(t).Create(t, options)}),
 		http.StatusGone, "ceremony.expired")
 }
 
@@ -221,13 +221,13 @@ func TestAuthenticationRefused(t *testing.T) {
 
 	id, options := w.begin("idm", "authentications", map[string]any{"user": named("alice")})
 	w.must(http.StatusOK, "idm", "PATCH", "/credentials/"+c, map[string]any{"state": "suspended", "reason": "lost"})
-	refused(t, w.do("idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.get(t, options)}),
+	refused(t, w.do("idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.Get(t, options)}),
 		http.StatusUnprocessableEntity, "credential.suspended")
 	w.must(http.StatusOK, "idm", "PATCH", "/credentials/"+c, map[string]any{"state": "active"})
 
 	id, options = w.begin("idm", "authentications", map[string]any{"user": named("alice")})
-	d.key.Forge(softkey.Forge{Signature: func(sig []byte) []byte { sig[len(sig)-1] ^= 1; return sig }})
-	refused(t, w.do("idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.get(t, options)}),
+	d.Key.Forge(softkey.Forge{Signature: func(sig []byte) []byte { sig[len(sig)-1] ^= 1; return sig }})
+	refused(t, w.do("idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.Get(t, options)}),
 		http.StatusUnprocessableEntity, "webauthn.assertion_signature")
 	if r := w.must(http.StatusOK, "idm", "GET", "/authentications/"+id, nil).object(t); r["state"] != "failed" || r["outcome"] != "webauthn.assertion_signature" {
 		t.Errorf("after: %v", r)

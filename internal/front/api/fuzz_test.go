@@ -41,7 +41,7 @@ func FuzzPost(f *testing.F) {
 	w := newWorld(f)
 	w.user("alice")
 	id, options := w.begin("idm", "registrations", map[string]any{"user": named("alice")})
-	answer, err := json.Marshal(map[string]any{"response": newDesk(f).create(f, options), "name": "Office key"})
+	answer, err := json.Marshal(map[string]any{"response": newDesk(f).Create(f, options), "name": "Office key"})
 	check(f, err)
 	paths := append(w.posts(), "/registrations/"+id+"/finish")
 	for i, body := range []string{

@@ -26,7 +26,7 @@ func (w *world) register(rp, user string, d *desk, more map[string]any) reply {
 	begun := w.must(http.StatusCreated, "idm", "POST", "/registrations", body).object(w.t)
 	options, err := json.Marshal(begun["publicKey"])
 	check(w.t, err)
-	return w.do("idm", "POST", "/registrations/"+begun["id"].(string)+"/finish", map[string]any{"response": d.create(w.t, options)})
+	return w.do("idm", "POST", "/registrations/"+begun["id"].(string)+"/finish", map[string]any{"response": d.Create(w.t, options)})
 }
 
 // signIn signs a user in at a relying party.
@@ -35,7 +35,7 @@ func (w *world) signIn(rp, user string, d *desk) reply {
 	begun := w.must(http.StatusCreated, "idm", "POST", "/authentications", map[string]any{"relyingParty": rp, "user": named(user)}).object(w.t)
 	options, err := json.Marshal(begun["publicKey"])
 	check(w.t, err)
-	return w.do("idm", "POST", "/authentications/"+begun["id"].(string)+"/finish", map[string]any{"response": d.get(w.t, options)})
+	return w.do("idm", "POST", "/authentications/"+begun["id"].(string)+"/finish", map[string]any{"response": d.Get(w.t, options)})
 }
 
 const framing = "framed.example.com"
@@ -47,22 +47,22 @@ func TestFramedCeremonies(t *testing.T) {
 	w.user("alice")
 	w.put(framing, map[string]any{"allowCrossOrigin": true, "topOrigins": []string{"https://portal.example.net"}})
 	d := newDesk(t)
-	d.framed = "https://portal.example.net"
+	d.Framed = "https://portal.example.net"
 	if r := w.register(framing, "alice", d, nil); r.status != http.StatusCreated {
 		t.Fatalf("in a frame: %d %s", r.status, r.body)
 	}
 	if r := w.signIn(framing, "alice", d); r.status != http.StatusOK {
 		t.Fatalf("in a frame: %d %s", r.status, r.body)
 	}
-	d.framed = "https://evil.example"
+	d.Framed = "https://evil.example"
 	refused(t, w.signIn(framing, "alice", d), http.StatusUnprocessableEntity, "webauthn.top_origin")
-	refused(t, w.register(framing, "alice", newFramedDesk(t, d.framed), nil), http.StatusUnprocessableEntity, "webauthn.top_origin")
+	refused(t, w.register(framing, "alice", newFramedDesk(t, d.Framed), nil), http.StatusUnprocessableEntity, "webauthn.top_origin")
 
 	w.put(framing, map[string]any{})
-	d.framed = "https://portal.example.net"
+	d.Framed = "https://portal.example.net"
 	refused(t, w.signIn(framing, "alice", d), http.StatusUnprocessableEntity, "webauthn.cross_origin")
-	refused(t, w.register(framing, "alice", newFramedDesk(t, d.framed), nil), http.StatusUnprocessableEntity, "webauthn.cross_origin")
-	d.framed = ""
+	refused(t, w.register(framing, "alice", newFramedDesk(t, d.Framed), nil), http.StatusUnprocessableEntity, "webauthn.cross_origin")
+	d.Framed = ""
 	if r := w.signIn(framing, "alice", d); r.status != http.StatusOK {
 		t.Errorf("outside of it: %d %s", r.status, r.body)
 	}
@@ -70,7 +70,7 @@ func TestFramedCeremonies(t *testing.T) {
 
 func newFramedDesk(t testing.TB, page string) *desk {
 	d := newDesk(t)
-	d.framed = page
+	d.Framed = page
 	return d
 }
 
@@ -121,7 +121,7 @@ func TestConditionalRegistration(t *testing.T) {
 	}
 	w.put(framing, map[string]any{"allowConditionalCreate": true})
 	d := newDesk(t)
-	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserPresent | softkey.FlagUserVerified }})
+	d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserPresent | softkey.FlagUserVerified }})
 	if r := w.register(framing, "alice", d, map[string]any{"mediation": "conditional"}); r.status != http.StatusCreated || r.object(t)["uvInitialized"] != false {
 		t.Errorf("conditional: %d %s", r.status, r.body)
 	}
@@ -136,11 +136,11 @@ func TestRegisteredExtensions(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	d := newDesk(t)
-	d.results = map[string]any{
+	d.Results = map[string]any{
 		"credProps": map[string]any{"rk": true}, "largeBlob": map[string]any{"supported": true},
 		"prf": map[string]any{"enabled": true, "results": map[string]any{"first": "c2VjcmV0"}},
 	}
-	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) {
+	d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) {
 		a.Flags |= softkey.FlagExtensionData
 		a.Extensions = []byte("\xa1\x6bcredProtect\x03")
 	}})
@@ -161,7 +161,7 @@ func TestBackupStateFollows(t *testing.T) {
 	w.user("alice")
 	d := newDesk(t)
 	flags := softkey.FlagBackupEligible
-	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags |= flags }})
+	d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags |= flags }})
 	c := w.enrolled("alice", d).object(t)
 	read := func() any {
 		return w.must(http.StatusOK, "idm", "GET", "/credentials/"+c["id"].(string), nil).object(t)["backupState"]
@@ -191,7 +191,7 @@ func TestSignals(t *testing.T) {
 	d := newDesk(t)
 	id, options := w.begin("idm", "registrations", map[string]any{"user": named("alice")})
 	handle := handleOf(t, options)
-	c := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": d.create(t, options)}).object(t)
+	c := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": d.Create(t, options)}).object(t)
 	path := "/users/" + alice + "/signals?relyingParty=" + site
 	want := func(s map[string]any, ids ...any) {
 		t.Helper()

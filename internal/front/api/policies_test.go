@@ -42,7 +42,7 @@ func (w *world) attach(policies ...string) reply {
 func (w *world) enrolledAtOurs(user string) reply {
 	w.t.Helper()
 	id, options := w.begin("idm", "registrations", map[string]any{"relyingParty": ours, "user": named(user)})
-	return w.do("idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(w.t).create(w.t, options), "name": "Key"})
+	return w.do("idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(w.t).Create(w.t, options), "name": "Key"})
 }
 
 func TestPolicies(t *testing.T) {
@@ -233,11 +233,11 @@ func TestPolicyRefusesSignIn(t *testing.T) {
 	w.attach()
 	d := newDesk(t)
 	id, options := w.begin("idm", "registrations", map[string]any{"relyingParty": ours, "user": named("alice")})
-	w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": d.create(t, options)})
+	w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": d.Create(t, options)})
 	w.putPolicy("no-softkeys", fmt.Sprintf(`{"name":"no-softkeys","at":["sign-in"],"rules":{"models":{"deny":[%q]}}}`, webauthn.AAGUID(softkey.AAGUID)))
 	w.attach("no-softkeys")
 	id, options = w.begin("idm", "authentications", map[string]any{"relyingParty": ours, "user": named("alice")})
-	r := w.do("idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.get(t, options)})
+	r := w.do("idm", "POST", "/authentications/"+id+"/finish", map[string]any{"response": d.Get(t, options)})
 	refused(t, r, http.StatusUnprocessableEntity, "policy.refused")
 	if got := outcome(t, r.object(t)["decision"], "no-softkeys"); got != "refused" {
 		t.Errorf("got %s: %s", got, r.body)

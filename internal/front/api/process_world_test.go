@@ -100,12 +100,12 @@ func (w *world) openProcesses() *provision.Service {
 	clients, err := relay.NewClients()
 	check(w.t, err)
 	messages, err := relay.New(relay.Config{
-		Store: w.db.Relay(), Clients: clients, Wakeups: w.db.Hub(), Caller: out, PublicURL: "https://msg.example.com/hermod/rest/ms", Now: w.clock,
+		Store: w.db.Relay(), Clients: clients, Wakeups: w.db.Hub(), Caller: out, PublicURL: "https://msg.example.com/hermod/rest/ms", Now: w.Now,
 	})
 	check(w.t, err)
 	settings, err := provision.New(provision.Config{
 		Store: w.db.Provision(), Sealer: keyring{seal.NewKey()}, Credentials: w.svc, Relay: messages, Directory: w.dir,
-		Dialer: servers, Web: pages, InvitationURL: "https://id.example.com/enrol#", Now: w.clock,
+		Dialer: servers, Web: pages, InvitationURL: "https://id.example.com/enrol#", Now: w.Now,
 	})
 	check(w.t, err)
 	handlers := builtin.Handlers()
@@ -121,7 +121,7 @@ func (w *world) openProcesses() *provision.Service {
 	}}
 	handlers["hermodFidoCreateCredentialTask"] = handlers["stampTask"]
 	w.runs, err = process.New(process.Config{
-		Store: w.db.Process(), People: w.db.People(), Wakeups: w.db.Hub(), Handlers: handlers, Advice: settings.Advice, Now: w.clock,
+		Store: w.db.Process(), People: w.db.People(), Wakeups: w.db.Hub(), Handlers: handlers, Advice: settings.Advice, Now: w.Now,
 		HasRole: func(by tenant.Authority, role string) bool {
 			return tenant.Role(role).Valid() && by.Covers(tenant.Role(role))
 		},
@@ -180,7 +180,7 @@ func (w *world) approved(user string) (run string) {
 func (w *world) stuck(user string) (run, job string) {
 	w.t.Helper()
 	run = w.approved(user)
-	w.later(time.Hour)
+	w.Later(time.Hour)
 	w.due()
 	w.must(http.StatusOK, "runner", "POST", "/process-runs/"+run+"/messages", map[string]any{"name": "keyPosted"})
 	w.due()

@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("the picture does not say where it stands: %.600s", text)
 	}
 
-	w.later(time.Hour)
+	w.Later(time.Hour)
 	w.due()
 	refused(t, w.do("runner", "POST", "/process-runs/"+id+"/messages", map[string]any{"name": "keyLost"}), http.StatusConflict, "process.message")
 	refused(t, w.do("runner", "POST", "/process-runs/"+id+"/messages", map[string]any{"name": "keyPosted", "variables": map[string]any{"9": 1}}), http.StatusBadRequest, "process.variables")
@@ -183,12 +183,12 @@ func TestRunList(t *testing.T) {
 	var all []string
 	for range 3 {
 		all = append(all, w.start("alice"))
-		w.later(time.Second)
+		w.Later(time.Second)
 	}
 	bobs := w.start("bob")
-	w.later(time.Second)
+	w.Later(time.Second)
 	done := w.must(http.StatusCreated, "runner", "POST", "/process-runs", map[string]any{"definition": "brief"}).text(t, "id")
-	w.later(time.Second)
+	w.Later(time.Second)
 	broken, _ := w.stuck("bob")
 	newest := []string{broken, done, bobs, all[2], all[1], all[0]}
 	for query, want := range map[string][]string{

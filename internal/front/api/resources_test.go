@@ -242,7 +242,7 @@ func TestRelyingParties(t *testing.T) {
 
 	w.user("alice")
 	id, options := w.begin("idm", "registrations", map[string]any{"relyingParty": "new.example.com", "user": named("alice")})
-	c := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(t).create(t, options)})
+	c := w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{"response": newDesk(t).Create(t, options)})
 	refused(t, w.do("admin", "DELETE", "/relying-parties/new.example.com", nil), http.StatusConflict, "rp.in_use")
 	w.must(http.StatusNoContent, "idm", "DELETE", "/credentials/"+c.text(t, "id"), nil)
 	w.must(http.StatusNoContent, "admin", "DELETE", "/relying-parties/new.example.com", nil)
@@ -275,7 +275,7 @@ func TestClients(t *testing.T) {
 			t.Errorf("both keys: %d %s", r.status, r.body)
 		}
 	}
-	w.later(time.Hour)
+	w.Later(time.Hour)
 	refused(t, list(first), http.StatusUnauthorized, "client.unauthenticated")
 	third := w.must(http.StatusCreated, "admin", "POST", "/clients/portal/keys", map[string]any{}).text(t, "secret")
 	refused(t, list(second), http.StatusUnauthorized, "client.unauthenticated")
@@ -305,10 +305,10 @@ func TestClients(t *testing.T) {
 func TestAuditEvents(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
-	w.later(time.Minute)
+	w.Later(time.Minute)
 	w.must(http.StatusCreated, "idm", "POST", "/registrations", map[string]any{"relyingParty": site, "user": named("alice")},
 		func(r *http.Request) { r.Header.Set("Bestow-Operator", "bob") })
-	w.later(time.Minute)
+	w.Later(time.Minute)
 	c := w.enrolled("alice", newDesk(t)).text(t, "id")
 
 	actions := func(query string) []string {

@@ -93,7 +93,7 @@ func TestTaskList(t *testing.T) {
 	theirs := w.approved("alice")
 	var roles []string
 	for range 3 {
-		w.later(time.Second)
+		w.Later(time.Second)
 		roles = append(roles, w.start("bob"))
 	}
 	for query, want := range map[string][]string{
@@ -127,7 +127,7 @@ func TestTaskLink(t *testing.T) {
 	expires, err := time.Parse(time.RFC3339, made["expires"].(string))
 	check(t, err)
 	if made["link"] != "https://id.example.com/task#"+given || made["task"] != id || made["user"] != alice ||
-		!expires.Equal(w.clock().Add(10*time.Minute)) || r.header.Get("Cache-Control") != "no-store" {
+		!expires.Equal(w.Now().Add(10*time.Minute)) || r.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("made: %s", r.body)
 	}
 	for _, path := range []string{"/user-tasks/" + id, "/user-tasks", "/process-runs/" + run, "/process-runs/" + run + "/timeline", "/audit-events"} {

@@ -62,7 +62,7 @@ func TestWebhookDeliveries(t *testing.T) {
 	w := newWorld(t)
 	w.must(http.StatusCreated, "admin", "POST", "/webhooks", hook("idm"))
 	w.user("alice")
-	w.later(time.Second)
+	w.Later(time.Second)
 	ping := w.must(http.StatusAccepted, "admin", "POST", "/webhooks/idm/pings", nil).text(t, "id")
 	if n, err := w.hooks.DeliverDue(t.Context()); err != nil || n != 2 {
 		t.Fatalf("%d tries: %v", n, err)

@@ -1,15 +1,11 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +13,7 @@ import (
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/api"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/process"
 	"bestow.dev/internal/seal"
 	"bestow.dev/internal/store"
@@ -35,6 +32,7 @@ const (
 // world is the door over the real services on a database of its own, behind TLS, with
 // a clock that the test turns.
 type world struct {
+	*fronttest.Clock
 	t      testing.TB
 	db     *store.DB
 	dir    *tenant.Directory
@@ -44,9 +42,6 @@ type world struct {
 
 	hooks    *webhook.Service
 	receiver receiver
-
-	mu  sync.Mutex
-	now time.Time
 
 	held   atomic.Pointer[hold]
 	stamps atomic.Bool // whether the work of a badge's last task comes off
@@ -60,19 +55,7 @@ func (w *world) heldClock() time.Time {
 		h.entered <- struct{}{}
 		<-h.release
 	}
-	return w.clock()
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) later(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+	return w.Now()
 }
 
 // The clients of the test. Each has the scopes that its name says; idm has what an
@@ -102,24 +85,24 @@ func file() []tenant.FileTenant {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, db: storetest.SQLite(t), now: time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC)}
+	w := &world{t: t, db: storetest.SQLite(t), Clock: fronttest.NewClock(time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC))}
 	var err error
-	w.dir, err = tenant.New(t.Context(), w.db, file(), w.clock)
+	w.dir, err = tenant.New(t.Context(), w.db, file(), w.Now)
 	check(t, err)
 	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.heldClock, Runs: oneRun})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
 	settings := w.openProcesses()
 	w.hooks, err = webhook.New(webhook.Config{
-		Store: w.db.Webhooks(), Sealer: keyring{seal.NewKey()}, Sender: &w.receiver, Wakeups: w.db.Hub(), Now: w.clock,
+		Store: w.db.Webhooks(), Sealer: keyring{seal.NewKey()}, Sender: &w.receiver, Wakeups: w.db.Hub(), Now: w.Now,
 	})
 	check(t, err)
 	door, err := api.New(api.Config{
 		Credentials: w.svc, Directory: w.dir, Trail: w.db, Processes: w.runs, Provision: settings, Webhooks: w.hooks,
-		InvitationURL: "https://id.example.com/enrol#", TaskURL: "https://id.example.com/task#", Now: w.clock,
+		InvitationURL: "https://id.example.com/enrol#", TaskURL: "https://id.example.com/task#", Now: w.Now,
 	})
 	check(t, err)
-	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
+	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: fronttest.NewLog(t, secret, elsewhere, deskLink, "bst_", "Basic ", "Bearer ").Logger()}))
 	t.Cleanup(w.server.Close)
 	return w
 }
@@ -177,16 +160,7 @@ func (r reply) items(t testing.TB) []any {
 // as JSON; nil is none.
 func (w *world) do(client, method, path string, body any, change ...func(*http.Request)) reply {
 	w.t.Helper()
-	var text io.Reader
-	switch b := body.(type) {
-	case nil:
-	case string:
-		text = strings.NewReader(b)
-	default:
-		encoded, err := json.Marshal(b)
-		check(w.t, err)
-		text = bytes.NewReader(encoded)
-	}
+	text := fronttest.Body(w.t, body)
 	r, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+"/api/v1"+path, text)
 	check(w.t, err)
 	if text != nil {
@@ -262,37 +236,6 @@ func (w *world) enrolled(name string, d *desk) reply {
 	w.t.Helper()
 	id, options := w.begin("idm", "registrations", map[string]any{"user": named(name)})
 	return w.must(http.StatusCreated, "idm", "POST", "/registrations/"+id+"/finish", map[string]any{
-		"response": d.create(w.t, options), "name": "Office key",
+		"response": d.Create(w.t, options), "name": "Office key",
 	})
-}
-
-// quiet returns a log that fails the test if it is told a secret.
-func quiet(t testing.TB) *slog.Logger {
-	log := &logged{}
-	t.Cleanup(func() {
-		log.mu.Lock()
-		defer log.mu.Unlock()
-		for _, no := range []string{secret, elsewhere, deskLink, "bst_", "Basic ", "Bearer "} {
-			if bytes.Contains(log.text.Bytes(), []byte(no)) {
-				t.Errorf("the log holds %q", no)
-			}
-		}
-	})
-	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// logged is what was written, by many at once.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text.Len() > 1<<20 { // a fuzzer writes for long
-		l.text.Reset()
-	}
-	return l.text.Write(b)
 }

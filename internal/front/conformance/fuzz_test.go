@@ -39,7 +39,7 @@ func FuzzHTTP(f *testing.F) {
 		r.Header.Set("Content-Type", "application/json")
 		out := httptest.NewRecorder()
 		w.server.Config.Handler.ServeHTTP(out, r)
-		answered := reply{out.Code, out.Body.Bytes()}
+		answered := reply{out.Code, out.Header(), out.Body.Bytes()}
 		if status := answered.member("status"); out.Code >= 500 || status != "ok" && status != "failed" {
 			t.Fatalf("%s %s: %d %s", path, body, out.Code, out.Body)
 		}

@@ -3,7 +3,6 @@ package conformance_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/conformance"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/mds"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/store"
@@ -41,7 +41,7 @@ type world struct {
 	svc    *credential.Service
 	server *httptest.Server
 	lab    *lab
-	says   *document
+	says   *fronttest.Document
 	users  atomic.Int64
 	now    time.Time
 }
@@ -92,7 +92,7 @@ func newWorldWith(t testing.TB, profile credential.Profile, sources ...mds.Sourc
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(w.server.Close)
-	w.says = parseDocument(t, w.get(t, "/openapi.json").body)
+	w.says = fronttest.Parse(t, w.get(t, "/openapi.json").body)
 	return w
 }
 
@@ -103,18 +103,12 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-func unb64(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	check(t, err)
-	return b
-}
+var b64, unb64 = fronttest.Base64URL, fronttest.FromBase64URL
 
 // reply is an answer that was read to its end.
 type reply struct {
 	status int
+	header http.Header
 	body   []byte
 }
 
@@ -144,7 +138,7 @@ func read(t testing.TB, r *http.Response) reply {
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	check(t, err)
-	return reply{r.StatusCode, body}
+	return reply{r.StatusCode, r.Header, body}
 }
 
 // post sends a body, as JSON unless it is a string, and holds the answer against the
@@ -160,7 +154,7 @@ func (w *world) post(t testing.TB, path string, body any) reply {
 	resp, err := w.server.Client().Post(w.server.URL+prefix+path, "application/json", bytes.NewReader([]byte(text)))
 	check(t, err)
 	r := read(t, resp)
-	w.says.judge(t, path, r)
+	w.judge(t, path, r)
 	message, _ := r.member("errorMessage").(string)
 	switch r.member("status") {
 	case "ok":

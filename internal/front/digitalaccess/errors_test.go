@@ -75,7 +75,7 @@ func TestPolicyRefused(t *testing.T) {
 	w := newWorldAt(t, strict)
 	w.user("alice")
 	token := w.token("idm")
-	answer := newDesk(t).create(t, w.options(token, "alice"))
+	answer := newDesk(t).Create(t, w.options(token, "alice"))
 	r := w.store(token, map[string]any{"userId": "alice", "publicKeyCredential": answer})
 	want(t, r, http.StatusUnprocessableEntity, "VERIFICATION_FAILED", "policy")
 	if text := r.member("message").(string); !strings.Contains(text, "certain, rules.models.allow") {
@@ -135,38 +135,38 @@ func TestStoreRefused(t *testing.T) {
 			response(a)["clientDataJSON"] = b64([]byte(`{"type":"webauthn.create","challenge":"AAAA","origin":"https://` + site + `"}`))
 		}, http.StatusGone, "CHALLENGE_EXPIRED", "challenge_unknown", false},
 		{"too late", func(a *attempt) {
-			a.w.later(301 * time.Second)
+			a.w.Later(301 * time.Second)
 		}, http.StatusGone, "CHALLENGE_EXPIRED", "challenge_expired", true},
 
 		{"another site's key", func(a *attempt) {
-			a.d.rpID = "evil.example"
+			a.d.RPID = "evil.example"
 			a.answer()
 		}, http.StatusUnprocessableEntity, "VERIFICATION_FAILED", "rp_id_hash", true},
 		{"another site's page", func(a *attempt) {
-			a.d.origin = "https://evil.example"
+			a.d.Origin = "https://evil.example"
 			a.answer()
 		}, http.StatusUnprocessableEntity, "VERIFICATION_FAILED", "origin", true},
 		{"nobody verified", func(a *attempt) {
-			a.d.key.Forge(softkey.Forge{AuthData: func(d *softkey.AuthData) { d.Flags &^= softkey.FlagUserVerified }})
+			a.d.Key.Forge(softkey.Forge{AuthData: func(d *softkey.AuthData) { d.Flags &^= softkey.FlagUserVerified }})
 			a.answer()
 		}, http.StatusUnprocessableEntity, "VERIFICATION_FAILED", "user_verification", true},
 		{"nobody present", func(a *attempt) {
-			a.d.key.Forge(softkey.Forge{AuthData: func(d *softkey.AuthData) { d.Flags &^= softkey.FlagUserPresent }})
+			a.d.Key.Forge(softkey.Forge{AuthData: func(d *softkey.AuthData) { d.Flags &^= softkey.FlagUserPresent }})
 			a.answer()
 		}, http.StatusUnprocessableEntity, "VERIFICATION_FAILED", "user_presence", true},
 		{"signature", func(a *attempt) {
-			a.d.key.Forge(softkey.Forge{Signature: func(sig []byte) []byte { sig[len(sig)-1] ^= 1; return sig }})
+			a.d.Key.Forge(softkey.Forge{Signature: func(sig []byte) []byte { sig[len(sig)-1] ^= 1; return sig }})
 			a.answer()
 		}, http.StatusUnprocessableEntity, "VERIFICATION_FAILED", "attestation_signature", true},
 		{"credential exists", func(a *attempt) {
 			a.w.user("bob")
 			taken := unb64(a.w.t, a.w.enrolled(a.w.token("hr"), "bob", newDesk(a.w.t)).member("id").(string))
-			a.d.key.Forge(softkey.Forge{AuthData: func(d *softkey.AuthData) { d.CredentialID = taken }})
+			a.d.Key.Forge(softkey.Forge{AuthData: func(d *softkey.AuthData) { d.CredentialID = taken }})
 			a.answer()
 		}, http.StatusConflict, "CREDENTIAL_EXISTS", "", true},
 
 		{"no token", func(a *attempt) { a.token = "" }, http.StatusUnauthorized, "UNAUTHORIZED", "", false},
-		{"token expired", func(a *attempt) { a.w.later(10 * time.Minute) }, http.StatusUnauthorized, "UNAUTHORIZED", "", true},
+		{"token expired", func(a *attempt) { a.w.Later(10 * time.Minute) }, http.StatusUnauthorized, "UNAUTHORIZED", "", true},
 		{"wrong scope", func(a *attempt) { a.token = a.w.token("reader") }, http.StatusForbidden, "FORBIDDEN", "", false},
 	}
 	for _, tt := range tests {
@@ -175,7 +175,7 @@ func TestStoreRefused(t *testing.T) {
 			w.user("alice")
 			a := &attempt{w: w, d: newDesk(t), token: w.token("idm"), body: map[string]any{"userId": "alice", "displayName": "Sample Key"}}
 			options := w.options(a.token, "alice")
-			a.answer = func() { a.body["publicKeyCredential"] = a.d.create(t, options) }
+			a.answer = func() { a.body["publicKeyCredential"] = a.d.Create(t, options) }
 			a.answer()
 			tt.spoil(a)
 			r := w.store(a.token, a.body)
@@ -190,7 +190,7 @@ func TestStoreRefused(t *testing.T) {
 			// A good answer to the same challenge tells whether it can be used still.
 			_, err := w.svc.UnlockUser(t.Context(), w.root, credential.ByName("alice"))
 			check(t, err)
-			r = w.store(w.token("idm"), map[string]any{"userId": "alice", "publicKeyCredential": newDesk(t).create(t, options)})
+			r = w.store(w.token("idm"), map[string]any{"userId": "alice", "publicKeyCredential": newDesk(t).Create(t, options)})
 			if spent := r.status == http.StatusGone; spent != tt.spent {
 				t.Errorf("challenge spent: got %v (%d %s), want %v", spent, r.status, r.body, tt.spent)
 			}
@@ -255,7 +255,7 @@ func TestScopes(t *testing.T) {
 
 	calls := []request{
 		{method: "GET", path: "/fido/options?userId=alice"},
-		{method: "POST", path: "/fido/credentials", body: map[string]any{"userId": "alice", "publicKeyCredential": newDesk(t).create(t, w.options(w.token("hr"), "alice"))}},
+		{method: "POST", path: "/fido/credentials", body: map[string]any{"userId": "alice", "publicKeyCredential": newDesk(t).Create(t, w.options(w.token("hr"), "alice"))}},
 		{method: "GET", path: "/fido/credentials?userId=alice"},
 		{method: "GET", path: path},
 		{method: "PATCH", path: path, body: map[string]any{"enabled": true}},

@@ -66,7 +66,7 @@ func TestWorkedExample(t *testing.T) {
 	sameJSON(t, r.body, sampleOptions)
 	w.challenge = nil
 
-	w.later(35 * time.Second)
+	w.Later(35 * time.Second)
 	body := `{"userId":"alice@example.com","displayName":"Sample Key 5","publicKeyCredential":` + sampleAnswer + `}`
 	r = w.store(token, body)
 	if r.status != http.StatusCreated || r.header.Get("Location") != prefix+"/fido/credentials/AAKNLD-w71fSc8BUB0t7Hw" {
@@ -79,8 +79,8 @@ func TestWorkedExample(t *testing.T) {
 	// A fresh challenge for the same credential: another key takes its place, since
 	// nobody has the sample's, and claims its id.
 	d := newDesk(t)
-	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.CredentialID = unb64(t, "AAKNLD-w71fSc8BUB0t7Hw") }})
-	r = w.store(token, map[string]any{"userId": "alice@example.com", "publicKeyCredential": d.create(t, w.options(token, "alice@example.com"))})
+	d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.CredentialID = unb64(t, "AAKNLD-w71fSc8BUB0t7Hw") }})
+	r = w.store(token, map[string]any{"userId": "alice@example.com", "publicKeyCredential": d.Create(t, w.options(token, "alice@example.com"))})
 	want(t, r, http.StatusConflict, "CREDENTIAL_EXISTS", "")
 
 	// The next options exclude it.

@@ -26,7 +26,7 @@ func FuzzStore(f *testing.F) {
 	w := newWorld(f)
 	w.user("alice")
 	token := w.token("idm")
-	answer, err := json.Marshal(newDesk(f).create(f, w.options(token, "alice")))
+	answer, err := json.Marshal(newDesk(f).Create(f, w.options(token, "alice")))
 	check(f, err)
 	for _, body := range []string{
 		`{"userId":"alice","displayName":"Sample Key","publicKeyCredential":` + string(answer) + `}`,

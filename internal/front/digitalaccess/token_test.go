@@ -139,7 +139,7 @@ func TestTokenIsRecheckedOnUse(t *testing.T) {
 	if r := w.do(list); r.status != http.StatusOK {
 		t.Errorf("enabled again: %d %s", r.status, r.body)
 	}
-	w.later(10 * time.Minute)
+	w.Later(10 * time.Minute)
 	want(t, w.do(list), http.StatusUnauthorized, "UNAUTHORIZED", "")
 
 	for name, header := range map[string]string{"none": "", "Basic": basic("idm", secret)["Authorization"], "no token": "Bearer ", "no scheme": token} {
@@ -167,7 +167,7 @@ func TestFailedAttemptsAreLimited(t *testing.T) {
 	if r := w.askToken(grant, basic("hr", secret)); r.status != 200 {
 		t.Errorf("another client: %d %s", r.status, r.body)
 	}
-	w.later(time.Minute)
+	w.Later(time.Minute)
 	if r := w.askToken(grant, basic("idm", secret)); r.status != 200 {
 		t.Errorf("a minute later: %d %s", r.status, r.body)
 	}

@@ -1,12 +1,10 @@
 package digitalaccess_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +15,7 @@ import (
 
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/digitalaccess"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
 	"bestow.dev/internal/tenant"
@@ -32,29 +31,17 @@ const (
 // world is the door over the real services on a database of its own, behind TLS, with
 // a clock that the test turns.
 type world struct {
+	*fronttest.Clock
 	t      testing.TB
 	db     *store.DB
 	dir    *tenant.Directory
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
-	says   *document // what the door says about itself
+	says   *fronttest.Document // what the door says about itself
 
 	mu        sync.Mutex
-	now       time.Time
 	challenge []byte // what the next random bytes are; nil: random
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) later(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
 }
 
 // Read implements [io.Reader] for the services' randomness.
@@ -102,24 +89,24 @@ func newWorld(t testing.TB) *world { return newWorldAt(t, site) }
 func newWorldAt(t testing.TB, rp string) *world {
 	t.Helper()
 	w := &world{
-		t: t, db: storetest.SQLite(t), now: time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC),
+		t: t, db: storetest.SQLite(t), Clock: fronttest.NewClock(time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC)),
 		root: tenant.LocalOperator("acme", "root"),
 	}
 	var err error
-	w.dir, err = tenant.New(t.Context(), w.db, file(), w.clock)
+	w.dir, err = tenant.New(t.Context(), w.db, file(), w.Now)
 	check(t, err)
 	w.svc, err = credential.New(credential.Config{
-		Store: w.db, Directory: w.dir, Trail: w.db, Now: w.clock, Rand: w, Limits: credential.Limits{CeremoniesPerUser: 5},
+		Store: w.db, Directory: w.dir, Trail: w.db, Now: w.Now, Rand: w, Limits: credential.Limits{CeremoniesPerUser: 5},
 	})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
 	door, err := digitalaccess.New(digitalaccess.Config{
-		Credentials: w.svc, Directory: w.dir, Tenant: "acme", RelyingParty: rp, Prefix: prefix, Now: w.clock,
+		Credentials: w.svc, Directory: w.dir, Tenant: "acme", RelyingParty: rp, Prefix: prefix, Now: w.Now,
 	})
 	check(t, err)
-	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
+	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: fronttest.NewLog(t, secret, "bst_", "Basic ", "Bearer ").Logger()}))
 	t.Cleanup(w.server.Close)
-	w.says = parseDocument(t, w.send(request{method: "GET", path: "/fido/openapi.json"}))
+	w.says = fronttest.Parse(t, w.send(request{method: "GET", path: "/fido/openapi.json"}).body, http.StatusNotFound, http.StatusMethodNotAllowed)
 	return w
 }
 
@@ -172,22 +159,13 @@ type request struct {
 func (w *world) do(q request) reply {
 	w.t.Helper()
 	r := w.send(q)
-	w.says.judge(w.t, q, r)
+	w.judge(q, r)
 	return r
 }
 
 func (w *world) send(q request) reply {
 	w.t.Helper()
-	var body io.Reader
-	switch b := q.body.(type) {
-	case nil:
-	case string:
-		body = strings.NewReader(b)
-	default:
-		text, err := json.Marshal(b)
-		check(w.t, err)
-		body = bytes.NewReader(text)
-	}
+	body := fronttest.Body(w.t, q.body)
 	r, err := http.NewRequestWithContext(w.t.Context(), q.method, w.server.URL+prefix+q.path, body)
 	check(w.t, err)
 	if body != nil {
@@ -243,7 +221,7 @@ func (w *world) options(token, user string) json.RawMessage {
 func (w *world) enrolled(token, user string, d *desk) reply {
 	w.t.Helper()
 	r := w.store(token, map[string]any{
-		"userId": user, "displayName": "Sample Key", "publicKeyCredential": d.create(w.t, w.options(token, user)),
+		"userId": user, "displayName": "Sample Key", "publicKeyCredential": d.Create(w.t, w.options(token, user)),
 	})
 	if r.status != http.StatusCreated {
 		w.t.Fatalf("store: %d %s", r.status, r.body)
@@ -271,35 +249,4 @@ func want(t testing.TB, r reply, status int, code, reason string) {
 	if id, _ := r.member("requestId").(string); id == "" || id != r.header.Get("X-Request-Id") {
 		t.Errorf("a refusal without its request id: %s", r.body)
 	}
-}
-
-// quiet returns a log that fails the test if it is told a secret.
-func quiet(t testing.TB) *slog.Logger {
-	log := &logged{}
-	t.Cleanup(func() {
-		log.mu.Lock()
-		defer log.mu.Unlock()
-		for _, no := range []string{secret, "bst_", "Basic ", "Bearer "} {
-			if bytes.Contains(log.text.Bytes(), []byte(no)) {
-				t.Errorf("the log holds %q", no)
-			}
-		}
-	})
-	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// logged is what was written, by many at once.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text.Len() > 1<<20 { // a fuzzer writes for long
-		l.text.Reset()
-	}
-	return l.text.Write(b)
 }

@@ -63,7 +63,7 @@ func TestWholeWay(t *testing.T) {
 	var p person
 	r := b.start(secret)
 	r.in(t, http.StatusCreated, &p)
-	want := person{"enrol", "alice", "Ms alice", "Example Login", false, w.clock().Add(15 * time.Minute)}
+	want := person{"enrol", "alice", "Ms alice", "Example Login", false, w.Now().Add(15 * time.Minute)}
 	if p != want {
 		t.Errorf("got %+v, want %+v", p, want)
 	}
@@ -92,7 +92,7 @@ func TestWholeWay(t *testing.T) {
 	stolen := w.browser()
 	stolen.send(http.MethodGet, "/enrol/session", "", func(r *http.Request) { r.AddCookie(enrolment) }).in(t, http.StatusNoContent, nil)
 
-	w.later(time.Second)
+	w.Later(time.Second)
 	var list listed
 	b.get("/enrol/credentials").in(t, http.StatusOK, &list)
 	if len(list.Items) != 1 || list.Items[0].ID != made.ID || !list.Items[0].Current || list.Items[0].LastUsed == nil {
@@ -138,9 +138,9 @@ func TestCookieLife(t *testing.T) {
 	if c := cookieOf(t, r); c.MaxAge != 15*60 || len(c.Value) != 43 {
 		t.Errorf("cookie: %+v", c)
 	}
-	w.later(15*time.Minute - time.Millisecond)
+	w.Later(15*time.Minute - time.Millisecond)
 	b.post("/enrol/registration/begin", nil).in(t, http.StatusCreated, nil)
-	w.later(time.Millisecond)
+	w.Later(time.Millisecond)
 	b.post("/enrol/registration/begin", nil).refused(t, http.StatusUnauthorized, "session.unknown", "Begin again with a link")
 }
 
@@ -307,7 +307,7 @@ func TestVisit(t *testing.T) {
 	}
 	// Signed in as one, nobody becomes another.
 	b.signIn(bobs, bob.Handle).refused(t, http.StatusUnprocessableEntity, "webauthn.credential_not_allowed", "")
-	w.later(15 * time.Minute)
+	w.Later(15 * time.Minute)
 	b.get("/enrol/credentials").refused(t, http.StatusUnauthorized, "session.unknown", "sign in")
 
 	// Where there is nothing to sign in to, the page says so.

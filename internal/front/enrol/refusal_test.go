@@ -23,7 +23,7 @@ func TestLinksRefused(t *testing.T) {
 		{"cut off", func(_ *world, s *string) { *s = (*s)[:40] }, http.StatusNotFound, "invitation.unknown", "Check that it is complete"},
 		{"empty", func(_ *world, s *string) { *s = "" }, http.StatusNotFound, "invitation.unknown", ""},
 		{"used", func(w *world, s *string) { w.browser().start(*s) }, http.StatusGone, "invitation.spent", "If that was not you, tell whoever sent it"},
-		{"expired", func(w *world, _ *string) { w.later(24 * time.Hour) }, http.StatusGone, "invitation.expired", "Ask for a new one"},
+		{"expired", func(w *world, _ *string) { w.Later(24 * time.Hour) }, http.StatusGone, "invitation.expired", "Ask for a new one"},
 		{"replaced", func(w *world, _ *string) { w.invite("alice") }, http.StatusGone, "invitation.cancelled", "replaced by a newer one"},
 		{"has one since", func(w *world, _ *string) { w.provisioned("alice") }, http.StatusConflict, "invitation.additional_needed", "an additional passkey"},
 		{"locked", func(w *world, _ *string) {
@@ -63,7 +63,7 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 	if r.header.Get("Retry-After") != "60" {
 		t.Errorf("headers: %v", r.header)
 	}
-	w.later(time.Minute)
+	w.Later(time.Minute)
 	w.browser().start(secret).in(t, http.StatusCreated, nil)
 
 	for range 4 {
@@ -184,7 +184,7 @@ func TestAnswersRefused(t *testing.T) {
 	// Late.
 	answer, err := key.Assert(b.post("/enrol/authentication/begin", nil).options(t), origin)
 	check(t, err)
-	w.later(5 * time.Minute)
+	w.Later(5 * time.Minute)
 	finish := map[string]any{"response": answer}
 	b.post("/enrol/authentication/finish", finish).refused(t, http.StatusGone, "ceremony.expired", "expired")
 

@@ -1,23 +1,21 @@
 package enrol_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/credential"
 	"bestow.dev/internal/front/enrol"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/page"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
@@ -37,46 +35,13 @@ const (
 // world is the pages over the real services on a database of its own, behind TLS, with
 // a clock that the test turns.
 type world struct {
+	*fronttest.Clock
 	t      testing.TB
 	db     *store.DB
 	svc    *credential.Service
 	root   tenant.Authority
 	server *httptest.Server
-	log    journal
-
-	mu  sync.Mutex
-	now time.Time
-}
-
-// journal is what was logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) later(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+	log    fronttest.Log
 }
 
 func newWorld(t testing.TB) *world { return newWorldFor(t, site) }
@@ -85,7 +50,7 @@ func newWorld(t testing.TB) *world { return newWorldFor(t, site) }
 func newWorldFor(t testing.TB, rp string) *world {
 	t.Helper()
 	w := &world{
-		t: t, db: storetest.SQLite(t), now: time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC),
+		t: t, db: storetest.SQLite(t), Clock: fronttest.NewClock(time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC)),
 		root: tenant.LocalOperator("acme", "root"),
 	}
 	dir, err := tenant.New(t.Context(), w.db, []tenant.FileTenant{{
@@ -96,11 +61,11 @@ func newWorldFor(t testing.TB, rp string) *world {
 			{ID: strict, Policies: []string{"certain"}},
 		},
 		Policies: []tenant.FilePolicy{{Path: "certain.json", Document: []byte(`{"name":"certain","rules":{"models":{"allow":["9d3c5f0a-7b1e-4c2d-8a60-f1e2d3c4b5a6"]}}}`)}},
-	}}, w.clock)
+	}}, w.Now)
 	check(t, err)
-	logger := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := w.log.Logger()
 	w.svc, err = credential.New(credential.Config{
-		Store: w.db, Directory: dir, Trail: w.db, Now: w.clock, Log: logger,
+		Store: w.db, Directory: dir, Trail: w.db, Now: w.Now, Log: logger,
 		Limits: credential.Limits{WrongPerMinute: 3, SessionsPerMinute: 4, CeremoniesPerUser: 5},
 	})
 	check(t, err)

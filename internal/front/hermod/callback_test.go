@@ -70,7 +70,7 @@ func TestCallbackBodies(t *testing.T) {
 		"commandHeader":               object{"lifespan": 600, "timeout": 120, "to": []string{d.box}, "externalId": "proc-8841/create"},
 		"fidoCreateCredentialCommand": object{"creationOptions": creationOptions()},
 	})
-	w.later(120 * time.Second)
+	w.Later(120 * time.Second)
 	w.expire()
 	wantBody(t, w.callbacks()[0], object{
 		"commandId": late.CommandID, "commandType": "FIDO_CREATE_CREDENTIAL", "externalId": "proc-8841/create", "state": "TIMEOUT", "status": "TIMEOUT",
@@ -118,10 +118,10 @@ func TestSessionNotStarted(t *testing.T) {
 				w.wantCallbacks(w.callbacks(), "sessionstart FAILED USER_CANCELLED", "fidocreatecredential CANCELLED SESSION_NOT_STARTED")
 				return
 			}
-			w.later(10*time.Second - time.Millisecond)
+			w.Later(10*time.Second - time.Millisecond)
 			w.expire()
 			w.wantCallbacks(w.callbacks())
-			w.later(time.Millisecond)
+			w.Later(time.Millisecond)
 			w.expire()
 			got := w.callbacks()
 			w.wantCallbacks(got, "sessionstart TIMEOUT SESSION_NOT_STARTED", "fidocreatecredential CANCELLED SESSION_NOT_STARTED")
@@ -152,9 +152,9 @@ func TestOrderOfCallbacks(t *testing.T) {
 	w.calls.refuse(http.StatusServiceUnavailable)
 	w.wantCallbacks(w.callbacks(), "sessionstart COMPLETED OK")
 	w.calls.refuse(0)
-	w.later(30 * time.Second)
+	w.Later(30 * time.Second)
 	w.wantCallbacks(w.callbacks(), "sessionstart COMPLETED OK", "ping COMPLETED OK")
-	w.later(time.Hour)
+	w.Later(time.Hour)
 	w.wantCallbacks(w.callbacks())
 }
 
@@ -167,9 +167,9 @@ func TestCallbackGivenUp(t *testing.T) {
 			w.calls.refuse(status)
 			w.do(call{method: "DELETE", path: "/command/" + sent.CommandID, header: asIDM})
 			w.wantCallbacks(w.callbacks(), "ping CANCELLED CANCELLED_BY_REQUESTER")
-			w.later(30 * time.Second)
+			w.Later(30 * time.Second)
 			w.wantCallbacks(w.callbacks(), "ping CANCELLED CANCELLED_BY_REQUESTER")
-			w.later(30 * time.Second)
+			w.Later(30 * time.Second)
 			w.wantCallbacks(w.callbacks())
 			w.wantOutcome(sent.CommandID, "CANCELLED", "CANCELLED_BY_REQUESTER")
 		})

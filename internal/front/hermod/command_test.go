@@ -169,12 +169,12 @@ func TestReceiptAndReport(t *testing.T) {
 	delete(destination, "uri")
 	polled := w.poll(r.CommandID)
 	wantBody(polled, expected)
-	w.later(45 * time.Second)
+	w.Later(45 * time.Second)
 	expected["state"], expected["status"] = "TIMEOUT", "TIMEOUT"
 	expected["destination"] = object{"to": "@tmp", "bid": box, "mid": r.message()}
 	expected["error"] = object{"code": "TIMEOUT", "message": "no answer within 45 s"}
 	wantBody(w.poll(r.CommandID), expected)
-	w.later(15 * time.Second)
+	w.Later(15 * time.Second)
 	want(t, w.poll(r.CommandID), http.StatusNotFound, "NO_SUCH_COMMAND")
 }
 
@@ -252,7 +252,7 @@ func TestCallbacksGoToTheIssuer(t *testing.T) {
 	check(t, w.clients.Replace(w.idm, da))
 	ours := w.accepted("ping", ping(header(60, 10)))
 	theirs := w.do(call{path: "/command/ping", body: ping(header(60, 10)), header: asDA})
-	w.later(10 * time.Second)
+	w.Later(10 * time.Second)
 	_, err := w.ExpireDue(t.Context())
 	check(t, err)
 	got := w.callbacks()

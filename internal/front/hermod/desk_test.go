@@ -111,7 +111,7 @@ func (d *desk) fetch(mid string) *message {
 
 // payload is a good answer to m.
 func (d *desk) payload(m *message, status plugout.Status, response string) object {
-	p := object{"v": 1, "mid": m.Mid, "nonce": m.Nonce, "iat": d.w.clock().Unix(), "status": status}
+	p := object{"v": 1, "mid": m.Mid, "nonce": m.Nonce, "iat": d.w.Now().Unix(), "status": status}
 	if status == plugout.StatusOK {
 		p["response"] = json.RawMessage(response)
 	} else {

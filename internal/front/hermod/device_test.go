@@ -95,7 +95,7 @@ func TestSecondRedemptionEndsTheSession(t *testing.T) {
 func TestLinkExpires(t *testing.T) {
 	w := newWorld(t, settings{})
 	box, token := link(t, w.startSession(600))
-	w.later(10 * time.Second)
+	w.Later(10 * time.Second)
 	want(t, w.redeem(box, token), http.StatusGone, "SESSION_GONE")
 }
 
@@ -119,7 +119,7 @@ func TestWrongTokenLimit(t *testing.T) {
 	if r := from("192.0.2.8", box, token); r.status != http.StatusCreated {
 		t.Errorf("another address: %d %s", r.status, r.body)
 	}
-	w.later(61 * time.Second)
+	w.Later(61 * time.Second)
 	box, token = link(t, w.startSession(600))
 	if r := from("192.0.2.7", box, token); r.status != http.StatusCreated {
 		t.Errorf("a minute later: %d %s", r.status, r.body)
@@ -175,7 +175,7 @@ func TestListAndFetch(t *testing.T) {
 	if empty.status != http.StatusNoContent || len(empty.body) > 0 || empty.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("empty: %d %s", empty.status, empty.body)
 	}
-	w.later(time.Second)
+	w.Later(time.Second)
 	first := w.accepted("fidocreatecredential", create(header(600, 120, d.box)))
 	second := w.accepted("ping", ping(header(600, 30, d.box)))
 	var list struct {
@@ -204,7 +204,7 @@ func TestListAndFetch(t *testing.T) {
 	want(t, d.do("GET", "/mid"), http.StatusNotFound, "NO_SUCH_MESSAGE")
 	d.answer(second.message(), plugout.StatusOK, `{}`)
 	want(t, d.do("GET", "/"+second.message()), http.StatusGone, "WITHDRAWN")
-	w.later(120 * time.Second)
+	w.Later(120 * time.Second)
 	want(t, d.do("GET", "/"+first.message()), http.StatusGone, "TIMED_OUT")
 	if len(d.list()) != 0 {
 		t.Error("what is over is listed")
@@ -252,7 +252,7 @@ func TestAnswer(t *testing.T) {
 
 	late := w.accepted("ping", ping(header(600, 60, d.box)))
 	answer := d.payload(d.fetch(late.message()), plugout.StatusOK, `{}`)
-	w.later(60 * time.Second)
+	w.Later(60 * time.Second)
 	want(t, d.post(late.message(), answer), http.StatusGone, "TIMED_OUT")
 	w.wantOutcome(late.CommandID, "TIMEOUT", "TIMEOUT")
 }
@@ -268,13 +268,13 @@ func TestInvalidAnswers(t *testing.T) {
 		{"other nonce", func(_ *world, _ *desk, a object) { a["nonce"] = "other" }, "VALID", "nonce"},
 		{"other message", func(_ *world, _ *desk, a object) { a["mid"] = unknown }, "VALID", "message"},
 		{"other version", func(_ *world, _ *desk, a object) { a["v"] = 2 }, "VALID", "version"},
-		{"dated too early", func(w *world, _ *desk, a object) { a["iat"] = w.clock().Unix() - 301 }, "VALID", "dated"},
-		{"dated too late", func(w *world, _ *desk, a object) { a["iat"] = w.clock().Unix() + 301 }, "VALID", "dated"},
+		{"dated too early", func(w *world, _ *desk, a object) { a["iat"] = w.Now().Unix() - 301 }, "VALID", "dated"},
+		{"dated too late", func(w *world, _ *desk, a object) { a["iat"] = w.Now().Unix() + 301 }, "VALID", "dated"},
 		{"a status of ours", func(_ *world, _ *desk, a object) { a["status"] = "TIMEOUT"; delete(a, "response") }, "VALID", "TIMEOUT"},
 		{"response is no object", func(_ *world, _ *desk, a object) { a["response"] = []int{} }, "VALID", "object"},
 		{"another installation", func(w *world, d *desk, _ object) { d.key = newSigner(w.t, "") }, "INVALID", "key"},
 		{"another installation under its name", func(w *world, d *desk, _ object) { d.key = newSigner(w.t, w.key.Public().KeyID) }, "INVALID", "signature"},
-		{"dated just early enough", func(w *world, _ *desk, a object) { a["iat"] = w.clock().Unix() - 300 }, "VALID", ""},
+		{"dated just early enough", func(w *world, _ *desk, a object) { a["iat"] = w.Now().Unix() - 300 }, "VALID", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -420,7 +420,7 @@ func TestMatchCodeNotConfirmed(t *testing.T) {
 	w := newWorld(t, settings{idm: func(c *relay.Client) { c.MatchCode = true }})
 	_, d := w.started(600)
 	sent := w.accepted("fidocreatecredential", create(header(600, 60, d.box)))
-	w.later(60 * time.Second)
+	w.Later(60 * time.Second)
 	w.wantOutcome(sent.CommandID, "FAILED", "USER_CANCELLED")
 	want(t, w.command("fidocreatecredential", create(header(600, 60))), http.StatusBadRequest, "INVALID_HEADER")
 }

@@ -67,7 +67,7 @@ func FuzzCommand(f *testing.F) {
 			t.Fatalf("%d %s", r.status, r.body)
 		}
 		if r.status < 300 || r.status >= 400 { // ServeMux redirects to clean paths
-			w.says.judge(t, call{method: "POST", path: "/command/" + name}, r)
+			w.judge(t, call{method: "POST", path: "/command/" + name}, r)
 		}
 		fresh := int64(len(w.events(seen)))
 		seen += fresh
@@ -117,7 +117,7 @@ func FuzzDevice(f *testing.F) {
 		}
 		_, token := link(t, r)
 		names := strings.NewReplacer("BOX", d.box, "MID", sent.message(), "TOKEN", token, "NONCE", "kX0b2oQyq1m0m1xJ5rV0Zw",
-			"IAT", strconv.FormatInt(w.clock().Unix(), 10))
+			"IAT", strconv.FormatInt(w.Now().Unix(), 10))
 		path, text := "/ms"+names.Replace(suffix), []byte(names.Replace(string(body)))
 		if sign {
 			if jws, err := d.key.Sign(text); err == nil {
@@ -133,7 +133,7 @@ func FuzzDevice(f *testing.F) {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
 		if strings.HasPrefix(path, "/ms/") && (got.status < 300 || got.status >= 400) {
-			w.says.judge(t, call{method: method, path: path}, got)
+			w.judge(t, call{method: method, path: path}, got)
 		}
 		for _, e := range w.events(seen) {
 			seen++

@@ -63,7 +63,7 @@ func TestGeneratedClientWorks(t *testing.T) {
 			"camel": "fronts:\n  hermod:\n    publicUrl: https://msg.example.com/hermod/rest/ms\n    allowedClients:\n",
 		} {
 			t.Run(id+" "+spelling, func(t *testing.T) {
-				w.later(time.Second) // one may be generated each second
+				w.Later(time.Second) // one may be generated each second
 				pasted := string(generate(w, id).body)
 				key := strings.Fields(pasted)[2]
 				if spelling == "camel" {
@@ -128,7 +128,7 @@ func TestGenerateClientRate(t *testing.T) {
 		}
 	}
 	want(t, generate(w, "idm"), http.StatusTooManyRequests, "TOO_MANY_REQUESTS")
-	w.later(time.Second)
+	w.Later(time.Second)
 	if r := generate(w, "idm"); r.status != http.StatusOK {
 		t.Errorf("a second later: %d %s", r.status, r.body)
 	}

@@ -85,7 +85,7 @@ func TestHeader(t *testing.T) {
 			}
 			opened, err := time.Parse(time.RFC3339, d.opened.member("expires").(string))
 			check(t, err)
-			if life := opened.Sub(w.clock()); life != time.Duration(tt.lifespan)*time.Second {
+			if life := opened.Sub(w.Now()); life != time.Duration(tt.lifespan)*time.Second {
 				t.Errorf("lives %v, want %d s", life, tt.lifespan)
 			}
 		})
@@ -180,7 +180,7 @@ func TestExternalID(t *testing.T) {
 	if r := w.do(call{path: "/command/ping", body: body(30), header: asDA}); r.status != http.StatusOK || r.member("commandId") == first.CommandID {
 		t.Errorf("another client: %d %s", r.status, r.body)
 	}
-	w.later(60 * time.Second)
+	w.Later(60 * time.Second)
 	if got := w.accepted("ping", body(31)); got.CommandID == first.CommandID {
 		t.Errorf("after the lifespan: %+v", got)
 	}

@@ -49,7 +49,7 @@ func TestLongPoll(t *testing.T) {
 		_, d := w.started(600)
 		for _, wait := range []string{"25", "30", "31", "86400", "10000000000", "18446744073709551615"} {
 			got := d.poll("?wait=" + wait)
-			w.later(25 * time.Second)
+			w.Later(25 * time.Second)
 			w.db.Hub().Wake(relay.WakeBox + d.box) // it looks again, and at the clock
 			if wait != "25" {
 				select {
@@ -58,7 +58,7 @@ func TestLongPoll(t *testing.T) {
 					continue
 				default:
 				}
-				w.later(5 * time.Second) // no poll waits longer than 30 s
+				w.Later(5 * time.Second) // no poll waits longer than 30 s
 				w.db.Hub().Wake(relay.WakeBox + d.box)
 			}
 			if r := <-got; r.status != http.StatusNoContent || len(r.body) > 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/relay"
 )
 
@@ -25,7 +26,7 @@ func TestManual(t *testing.T) {
 
 	w := newWorld(t, settings{})
 	var words []string
-	for _, s := range []*schema{
+	for _, s := range []*fronttest.Schema{
 		w.says.Components.Schemas["Error"].Properties["error"], w.says.Components.Schemas["Receipt"].Properties["state"],
 		w.says.Components.Schemas["Callback"].Properties["status"],
 	} {

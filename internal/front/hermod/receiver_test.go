@@ -72,7 +72,7 @@ func (w *world) callbacks() []callback {
 	all := w.calls.taken
 	w.calls.taken = nil
 	for _, c := range all {
-		w.says.judgeCallback(w.t, c)
+		w.judgeCallback(c)
 		if !c.authorized || c.contentType != "application/json" {
 			w.t.Errorf("%s: authorized %v, %s", c.path, c.authorized, c.contentType)
 		}

@@ -94,7 +94,7 @@ func TestWorkedExample(t *testing.T) {
 		"type": "FIDO_CREATE_CREDENTIAL", "requester": "idm", "issued": "2026-03-02T10:15:04Z", "expires": "2026-03-02T10:17:04Z",
 		"nonce": "kX0b2oQyq1m0m1xJ5rV0Zw", "responseformat": "jws", "responsesignaturekey": "ATTESTATION",
 		"command": { "nonce": "kX0b2oQyq1m0m1xJ5rV0Zw", "responseformat": "jws", "responsesignaturekey": "ATTESTATION", "creationOptions": `+string(options)+` } }`)
-	w.later(26 * time.Second)
+	w.Later(26 * time.Second)
 	jws, err := signer.Sign([]byte(e.names.Replace(`{ "v": 1, "mid": "$MID", "nonce": "kX0b2oQyq1m0m1xJ5rV0Zw", "iat": 1772446530, "status": "OK",
 		"response": { "credential": ` + exampleCredential + ` } }`)))
 	check(t, err)

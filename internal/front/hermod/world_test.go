@@ -15,12 +15,12 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"bestow.dev/internal/audit"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/hermod"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/plugout"
@@ -56,6 +56,7 @@ type settings struct {
 // world is the front over the real relay on a database of its own, behind TLS, with
 // a client that takes callbacks, and a clock that the test turns.
 type world struct {
+	*fronttest.Clock
 	*relay.Service
 	t       testing.TB
 	db      *store.DB
@@ -66,27 +67,12 @@ type world struct {
 	calls   *receiver
 	key     *plugout.Signer // of the installation that idm trusts
 	server  *httptest.Server
-	says    *document // what the front says about itself
-
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) later(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+	says    *fronttest.Document // what the front says about itself
 }
 
 func newWorld(t testing.TB, s settings) *world {
 	t.Helper()
-	w := &world{t: t, db: storetest.SQLite(t), calls: newReceiver(t), key: newSigner(t, ""), now: start}
+	w := &world{t: t, db: storetest.SQLite(t), calls: newReceiver(t), key: newSigner(t, ""), Clock: fronttest.NewClock(start)}
 	w.disk = &disk{Store: w.db.Relay()}
 	w.hub = &hub{Wakeups: w.db.Hub(), waiting: make(chan string, 16)}
 	set, err := plugout.NewKeySet(w.key.Public())
@@ -108,7 +94,7 @@ func newWorld(t testing.TB, s settings) *world {
 	check(t, err)
 	c := relay.Config{
 		Store: w.disk, Clients: w.clients, Wakeups: w.hub, Caller: caller, PublicURL: publicBase,
-		RetryDelay: 30 * time.Second, Now: w.clock,
+		RetryDelay: 30 * time.Second, Now: w.Now,
 	}
 	if s.relay != nil {
 		s.relay(&c)
@@ -123,7 +109,7 @@ func newWorld(t testing.TB, s settings) *world {
 func (w *world) serve(s settings) {
 	w.t.Helper()
 	mux := http.NewServeMux()
-	c := hermod.Config{Relay: w.Service, Tenant: "acme", URIBase: base, HideExceptions: true, OpenAPI: true, Now: w.clock}
+	c := hermod.Config{Relay: w.Service, Tenant: "acme", URIBase: base, HideExceptions: true, OpenAPI: true, Now: w.Now}
 	if s.front != nil {
 		s.front(&c)
 	}
@@ -139,7 +125,7 @@ func (w *world) serve(s settings) {
 	w.server.StartTLS()
 	w.t.Cleanup(w.server.Close)
 	if c.OpenAPI && c.URIBase == base {
-		w.says = parseDocument(w.t, w.send(call{path: "/openapi.json"}))
+		w.says = fronttest.Parse(w.t, w.send(call{path: "/openapi.json"}).body, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnauthorized)
 	}
 }
 
@@ -233,7 +219,7 @@ func (r reply) into(t testing.TB, v any) {
 func (w *world) do(c call) reply {
 	w.t.Helper()
 	r := w.send(c)
-	w.says.judge(w.t, c, r)
+	w.judge(w.t, c, r)
 	return r
 }
 

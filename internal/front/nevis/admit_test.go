@@ -132,7 +132,7 @@ func withTokens(to *tokens, modes nevis.TokenModes) func(*world, *nevis.Config) 
 }
 
 // of returns a token that says the user is at work, and is good for a minute.
-func (k *tokens) of(user string) string { return k.until(user, k.w.clock().Add(time.Minute)) }
+func (k *tokens) of(user string) string { return k.until(user, k.w.Now().Add(time.Minute)) }
 
 func (k *tokens) until(user string, end time.Time) string {
 	k.t.Helper()
@@ -195,9 +195,9 @@ func TestSecToken(t *testing.T) {
 			}
 		}
 	}
-	w.later(2 * time.Minute)
+	w.Later(2 * time.Minute)
 	stale := k.of("alice")
-	w.later(2 * time.Minute)
+	w.Later(2 * time.Minute)
 	wantFailed(t, w.do(request{path: path, body: registering("alice"), token: stale}), 401, "SecToken")
 }
 

@@ -119,7 +119,7 @@ func TestExchanges(t *testing.T) {
 		q := e.ask(w, before)
 		r := w.do(q)
 		before[e.name] = r
-		w.later(time.Second)
+		w.Later(time.Second)
 		text := render(q, r)
 		name := filepath.Join("testdata", "exchanges", e.name+".http")
 		if *update {

@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 
 	// From another site: the ceremony is over.
 	evil := newDesk(t)
-	evil.origin = "https://evil.example"
+	evil.Origin = "https://evil.example"
 	r = w.options("/attestation/options", registering("alice"))
 	wantFailed(t, w.do(request{path: fido + "/attestation/result", body: evil.create(t, r.body)}), http.StatusOK, "origin")
 	w.wantStatus(r.text("fido2SessionId"), "failed", "alice")
@@ -136,7 +136,7 @@ func TestRefusals(t *testing.T) {
 
 	// Too late.
 	r = w.options("/assertion/options", signingIn("alice"))
-	w.later(tenant.DefaultChallengeLife + time.Second)
+	w.Later(tenant.DefaultChallengeLife + time.Second)
 	w.wantStatus(r.text("fido2SessionId"), "failed", "")
 	wantFailed(t, w.do(request{path: fido + "/assertion/result", body: d.get(t, r.body)}), http.StatusOK, "expired")
 

@@ -111,7 +111,7 @@ func FuzzHTTP(f *testing.F) {
 	for i, body := range bodies {
 		f.Add(uint64(0), uint8(1+i%len(paths)), []byte(body))
 	}
-	token := k.until("alice", w.clock().AddDate(1000, 0, 0))
+	token := k.until("alice", w.Now().AddDate(1000, 0, 0))
 	calls := 0
 	f.Fuzz(func(t *testing.T, seed uint64, which uint8, body []byte) {
 		method, path := "POST", ""
@@ -143,7 +143,7 @@ func FuzzHTTP(f *testing.F) {
 		if refused && after != before {
 			t.Fatalf("%s %s: refused, and %d credentials became %d", method, path, before, after)
 		}
-		w.later(tenant.DefaultChallengeLife / 8) // so that open ceremonies make room
+		w.Later(tenant.DefaultChallengeLife / 8) // so that open ceremonies make room
 		if calls++; calls%5000 == 0 {
 			_, err := w.svc.Purge(t.Context())
 			check(t, err)

@@ -109,11 +109,11 @@ func TestIDMStates(t *testing.T) {
 		if r := w.options("/attestation/options", registering("alice")); len(r.member("excludeCredentials").([]any)) != 1 {
 			t.Errorf("%s is not excluded: %s", state, r.body)
 		}
-		w.later(time.Minute)
+		w.Later(time.Minute)
 	}
 	// A temporary lock ends by itself.
 	wantIDM(t, w.do(request{method: "PATCH", path: path, body: map[string]any{"stateName": "tmp-locked"}}), 200, "")
-	w.later(15 * time.Minute)
+	w.Later(15 * time.Minute)
 	if r := w.do(request{method: "GET", path: path}); r.text("stateName") != "active" {
 		t.Errorf("later: %s", r.body)
 	}
@@ -216,7 +216,7 @@ func TestIDMLists(t *testing.T) {
 	for i, name := range []string{"carol", "alice", "bob"} {
 		w.user(name)
 		w.enrolled(name, newDesk(t))
-		w.later(time.Second)
+		w.Later(time.Second)
 		items := w.list(ofUser(name))
 		ids = append(ids, items[0]["extId"].(string))
 		wantIDM(t, w.do(request{method: "PATCH", path: ofUser(name) + "/" + ids[i], body: map[string]any{"userFriendlyName": strings.ToUpper(name[:1]) + name[1:]}}), 200, "")

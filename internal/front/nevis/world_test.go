@@ -1,11 +1,9 @@
 package nevis_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/nevis"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
@@ -33,30 +32,18 @@ const (
 // world is the door over the real services on a database of its own, behind TLS, with a
 // clock that the test turns and randomness that is the same each time.
 type world struct {
+	*fronttest.Clock
 	t      testing.TB
 	db     *store.DB
 	dir    *tenant.Directory
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
-	says   *document // what the door says about itself
+	says   *fronttest.Document // what the door says about itself
 
 	mu     sync.Mutex
-	now    time.Time
 	random *rand.ChaCha8
 	given  [][]byte // what the next random bytes are; nil: as they come
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) later(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
 }
 
 // Read implements [io.Reader] for challenges, handles and ids.
@@ -105,30 +92,30 @@ func file() []tenant.FileTenant {
 func newWorld(t testing.TB, change ...func(w *world, c *nevis.Config)) *world {
 	t.Helper()
 	w := &world{
-		t: t, db: storetest.SQLite(t), now: time.Date(2026, 3, 4, 9, 15, 0, 0, time.UTC),
+		t: t, db: storetest.SQLite(t), Clock: fronttest.NewClock(time.Date(2026, 3, 4, 9, 15, 0, 0, time.UTC)),
 		root: tenant.LocalOperator("acme", "root"), random: rand.NewChaCha8([32]byte{}),
 	}
 	var err error
-	w.dir, err = tenant.New(t.Context(), w.db, file(), w.clock)
+	w.dir, err = tenant.New(t.Context(), w.db, file(), w.Now)
 	check(t, err)
-	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.clock, Rand: w})
+	w.svc, err = credential.New(credential.Config{Store: w.db, Directory: w.dir, Trail: w.db, Now: w.Now, Rand: w})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
 	c := nevis.Config{
 		Credentials: w.svc, Directory: w.dir, Tenant: "acme", RelyingParty: site, Prefix: "/nevisfido",
 		IDM: &nevis.IDMConfig{Prefix: idm, ClientExtID: "100", TemporaryLock: 15 * time.Minute},
-		Now: w.clock, Rand: w,
+		Now: w.Now, Rand: w,
 	}
 	for _, f := range change {
 		f(w, &c)
 	}
 	door, err := nevis.New(c)
 	check(t, err)
-	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
+	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: fronttest.NewLog(t, secret, "bst_", "Basic ", "Bearer ", "eyJ").Logger()}))
 	t.Cleanup(w.server.Close)
 	out := httptest.NewRecorder()
 	door.ServeHTTP(out, httptest.NewRequest("GET", c.Prefix+"/fido2/openapi.json", nil))
-	check(t, json.Unmarshal(out.Body.Bytes(), &w.says))
+	w.says = fronttest.Parse(t, out.Body.Bytes(), http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNoContent)
 	return w
 }
 
@@ -177,16 +164,7 @@ type request struct {
 
 func (w *world) do(q request) reply {
 	w.t.Helper()
-	var body io.Reader
-	switch b := q.body.(type) {
-	case nil:
-	case string:
-		body = strings.NewReader(b)
-	default:
-		text, err := json.Marshal(b)
-		check(w.t, err)
-		body = bytes.NewReader(text)
-	}
+	body := fronttest.Body(w.t, q.body)
 	if q.method == "" {
 		q.method = http.MethodPost
 	}
@@ -277,35 +255,4 @@ func wantFailed(t testing.TB, r reply, status int, message string) {
 	if r.status != status || r.member("status") != "failed" || !strings.Contains(r.text("errorMessage"), message) || r.text("errorMessage") == "" {
 		t.Errorf("got %d %s, want %d %s", r.status, r.body, status, message)
 	}
-}
-
-// quiet returns a log that fails the test if it is told a secret.
-func quiet(t testing.TB) *slog.Logger {
-	log := &logged{}
-	t.Cleanup(func() {
-		log.mu.Lock()
-		defer log.mu.Unlock()
-		for _, no := range []string{secret, "bst_", "Basic ", "Bearer ", "eyJ"} {
-			if bytes.Contains(log.text.Bytes(), []byte(no)) {
-				t.Errorf("the log holds %q", no)
-			}
-		}
-	})
-	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// logged is what was written, by many at once.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text.Len() > 1<<20 { // a fuzzer writes for long
-		l.text.Reset()
-	}
-	return l.text.Write(b)
 }

@@ -139,7 +139,7 @@ func TestRelyingParties(t *testing.T) {
 	// Under the default policy: none passes, what is not trusted does not where it was
 	// asked for.
 	d := newDesk(t)
-	d.origin = "https://www.new.example.com"
+	d.Origin = "https://www.new.example.com"
 	options, id := w.begin("mira.koch", map[string]any{"fidoProtocol": "FIDO2", "attestation": "direct"})
 	want(t, w.register("mira.koch", id, d.create(t, options)), http.StatusConflict, "not trusted")
 	options, id = w.begin("mira.koch", map[string]any{"fidoProtocol": "FIDO2", "attestation": "none"})
@@ -147,7 +147,7 @@ func TestRelyingParties(t *testing.T) {
 	if o.Attestation != "none" || o.Timeout != 60000 || len(o.Params) != 10 || o.Params[0].Alg != -7 {
 		t.Errorf("options: %s", options)
 	}
-	if r := w.register("mira.koch", id, unattested(t, d.origin).create(t, options)); r.status != http.StatusOK {
+	if r := w.register("mira.koch", id, unattested(t, d.Origin).create(t, options)); r.status != http.StatusOK {
 		t.Errorf("none: %d %s", r.status, r.body)
 	}
 
@@ -160,7 +160,7 @@ func TestRelyingParties(t *testing.T) {
 		t.Fatalf("change: %d %s", r.status, r.body)
 	}
 	d = newDesk(t)
-	d.origin = "https://www.new.example.com"
+	d.Origin = "https://www.new.example.com"
 	options, id = w.begin("mira.koch", map[string]any{"fidoProtocol": "FIDO2", "attestation": "direct"})
 	if r := w.register("mira.koch", id, d.create(t, options)); r.status != http.StatusOK {
 		t.Errorf("self: %d %s", r.status, r.body)

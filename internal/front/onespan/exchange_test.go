@@ -84,7 +84,7 @@ func TestExchanges(t *testing.T) {
 	registration, _ := r.member("registrationID").(string)
 	w.exchange("03-register-again", register)
 	r = w.exchange("04-generate-registration-excludes", request{method: "POST", path: path("generate-fido-registration-request"), body: fido2()})
-	w.later(301 * time.Second)
+	w.Later(301 * time.Second)
 	w.exchange("05-register-expired", request{method: "POST", path: path("register-fido-device"), body: map[string]any{
 		"fidoProtocol": "FIDO2", "requestID": r.member("requestID"), "registrationResponse": text(newDesk(t).create(t, json.RawMessage(r.member("registrationRequest").(string)))),
 	}})

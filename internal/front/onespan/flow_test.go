@@ -157,7 +157,7 @@ func TestRequests(t *testing.T) {
 	refused(w.register("mira.koch", id, newDesk(t).create(t, other)), "another request")
 	refused(w.register("mira.koch", id, answer), "used already")
 
-	w.later(301 * time.Second)
+	w.Later(301 * time.Second)
 	refused(w.register("mira.koch", otherID, newDesk(t).create(t, other)), "expired")
 
 	options, id = w.begin("mira.koch", fido2())
@@ -187,9 +187,9 @@ func TestEnforced(t *testing.T) {
 			noVerification, "user verification was required but not performed",
 		},
 		{"presence", fido2(), func(d *desk) {
-			d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserPresent }})
+			d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserPresent }})
 		}, "user presence"},
-		{"origin", fido2(), func(d *desk) { d.origin = "https://evil.example" }, "page"},
+		{"origin", fido2(), func(d *desk) { d.Origin = "https://evil.example" }, "page"},
 		{"self attestation where none was asked for", fido2(), func(*desk) {}, ""},
 		{"self attestation where direct was", map[string]any{"fidoProtocol": "FIDO2", "attestation": "direct"}, func(*desk) {}, "not trusted"},
 	} {
@@ -212,7 +212,7 @@ func TestEnforced(t *testing.T) {
 }
 
 func noVerification(d *desk) {
-	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserVerified }})
+	d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserVerified }})
 }
 
 // A relying party that asks for more than the request gets it.

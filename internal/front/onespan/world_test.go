@@ -1,20 +1,18 @@
 package onespan_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/onespan"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
@@ -32,28 +30,14 @@ const (
 // world is the door over the real services on a database of its own, behind TLS, with
 // a clock that the test turns.
 type world struct {
+	*fronttest.Clock
 	t      testing.TB
 	db     *store.DB
 	dir    *tenant.Directory
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
-	says   *document // what the door says about itself
-
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) later(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+	says   *fronttest.Document // what the door says about itself
 }
 
 // file is what the configuration of the test says.
@@ -85,14 +69,14 @@ func file() []tenant.FileTenant {
 func newWorld(t testing.TB, change ...func(*onespan.Tenant)) *world {
 	t.Helper()
 	w := &world{
-		t: t, db: storetest.SQLite(t), now: time.Date(2026, 3, 2, 10, 11, 12, 0, time.UTC),
+		t: t, db: storetest.SQLite(t), Clock: fronttest.NewClock(time.Date(2026, 3, 2, 10, 11, 12, 0, time.UTC)),
 		root: tenant.LocalOperator("northbank", "root"),
 	}
 	var err error
-	w.dir, err = tenant.New(t.Context(), w.db, file(), w.clock)
+	w.dir, err = tenant.New(t.Context(), w.db, file(), w.Now)
 	check(t, err)
 	w.svc, err = credential.New(credential.Config{
-		Store: w.db, Directory: w.dir, Trail: w.db, Now: w.clock, Limits: credential.Limits{CeremoniesPerUser: 10},
+		Store: w.db, Directory: w.dir, Trail: w.db, Now: w.Now, Limits: credential.Limits{CeremoniesPerUser: 10},
 	})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
@@ -101,13 +85,13 @@ func newWorld(t testing.TB, change ...func(*onespan.Tenant)) *world {
 		c(&north)
 	}
 	door, err := onespan.New(onespan.Config{
-		Credentials: w.svc, Directory: w.dir, Prefix: prefix, Now: w.clock,
+		Credentials: w.svc, Directory: w.dir, Prefix: prefix, Now: w.Now,
 		Tenants: []onespan.Tenant{north, {Name: "southbank", RelyingParty: "south.example.com"}},
 	})
 	check(t, err)
-	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: quiet(t)}))
+	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: fronttest.NewLog(t, secret, "bst_", "Basic ", "Bearer ").Logger()}))
 	t.Cleanup(w.server.Close)
-	w.says = parseDocument(t, w.send(request{method: "GET", path: "/openapi.json"}))
+	w.says = fronttest.Parse(t, w.send(request{method: "GET", path: "/openapi.json"}).body, http.StatusNotFound, http.StatusMethodNotAllowed)
 	return w
 }
 
@@ -151,7 +135,7 @@ type request struct {
 func (w *world) do(q request) reply {
 	w.t.Helper()
 	r := w.send(q)
-	w.says.judge(w.t, q, r)
+	w.judge(q, r)
 	return r
 }
 
@@ -159,16 +143,7 @@ var correlation = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89a
 
 func (w *world) send(q request) reply {
 	w.t.Helper()
-	var body io.Reader
-	switch b := q.body.(type) {
-	case nil:
-	case string:
-		body = strings.NewReader(b)
-	default:
-		text, err := json.Marshal(b)
-		check(w.t, err)
-		body = bytes.NewReader(text)
-	}
+	body := fronttest.Body(w.t, q.body)
 	r, err := http.NewRequestWithContext(w.t.Context(), q.method, w.server.URL+prefix+q.path, body)
 	check(w.t, err)
 	if body != nil {
@@ -272,37 +247,6 @@ func wantInput(t testing.TB, r reply, members ...string) {
 	if r.status != http.StatusBadRequest || answer.Message != "The input is invalid." || strings.Join(got, " ") != strings.Join(members, " ") {
 		t.Errorf("got %d %s, want 400 about %v", r.status, r.body, members)
 	}
-}
-
-// quiet returns a log that fails the test if it is told a secret.
-func quiet(t testing.TB) *slog.Logger {
-	log := &logged{}
-	t.Cleanup(func() {
-		log.mu.Lock()
-		defer log.mu.Unlock()
-		for _, no := range []string{secret, "bst_", "Basic ", "Bearer "} {
-			if bytes.Contains(log.text.Bytes(), []byte(no)) {
-				t.Errorf("the log holds %q", no)
-			}
-		}
-	})
-	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// logged is what was written, by many at once.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text.Len() > 1<<20 { // a fuzzer writes for long
-		l.text.Reset()
-	}
-	return l.text.Write(b)
 }
 
 // finish registers an answer that came another way, at a relying party, and returns our

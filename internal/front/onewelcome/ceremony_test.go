@@ -46,14 +46,14 @@ func TestEnrolment(t *testing.T) {
 
 	// Named, and not: both say who it is, by the name last verified.
 	for _, body := range []object{{"userId": o.User.ID}, {}} {
-		r := w.good(200, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", body))))
+		r := w.good(200, w.post("shop", "/assertion/verify", d.Get(t, w.asked("shop", body))))
 		if r.text("userId") != o.User.ID || r.text("username") != "lena@shop.example" || r.text("credentialId") != answer["id"] || r.member("userVerified") != true {
 			t.Errorf("signed in: %s", r.body)
 		}
 	}
 	second := newDesk(t, softkey.AttestNone)
 	w.good(200, w.post("shop", "/attestation/verify", second.create(t, again)))
-	r = w.good(200, w.post("shop", "/assertion/verify", second.get(t, w.asked("shop", object{}))))
+	r = w.good(200, w.post("shop", "/assertion/verify", second.Get(t, w.asked("shop", object{}))))
 	if r.text("username") != "Lena" {
 		t.Errorf("the newest name is not told: %s", r.body)
 	}
@@ -87,12 +87,12 @@ func TestUserIDs(t *testing.T) {
 		if !bytes.Equal(unb64(t, r.text("userId")), id) {
 			t.Errorf("%s: %s", name, r.body)
 		}
-		r = w.good(200, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{}))))
+		r = w.good(200, w.post("shop", "/assertion/verify", d.Get(t, w.asked("shop", object{}))))
 		if !bytes.Equal(unb64(t, r.text("userId")), id) || r.text("username") != "the same for all" {
 			t.Errorf("%s: %s", name, r.body)
 		}
 	}
-	if log := w.shared.String(); !strings.Contains(log, "looks like an e-mail address") || strings.Contains(log, "lena@") {
+	if log := w.log.String(); !strings.Contains(log, "looks like an e-mail address") || strings.Contains(log, "lena@") {
 		t.Error("the log does not warn of an address, or quotes it")
 	}
 	for name, id := range map[string]string{
@@ -191,8 +191,8 @@ func TestRefusedAnswers(t *testing.T) {
 	}{
 		"untouched":         {nil, nil, 200, "", true},
 		"under credential":  {func(_ *desk, a object) { nest(a) }, nil, 200, "", true},
-		"other origin":      {nil, func(d *desk) { d.origin = "https://evil.example" }, 422, "origin_mismatch", true},
-		"other RP ID":       {nil, func(d *desk) { d.rpID = "evil.example" }, 422, "rpid_mismatch", true},
+		"other origin":      {nil, func(d *desk) { d.Origin = "https://evil.example" }, 422, "origin_mismatch", true},
+		"other RP ID":       {nil, func(d *desk) { d.RPID = "evil.example" }, 422, "rpid_mismatch", true},
 		"not present":       {nil, forge(func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserPresent }), 422, "user_presence_missing", true},
 		"altered challenge": {func(_ *desk, a object) { setClientData(t, a, "challenge", b64(make([]byte, 32))) }, nil, 422, "challenge_mismatch", false},
 		"other type":        {func(_ *desk, a object) { setClientData(t, a, "type", "webauthn.get") }, nil, 422, "challenge_mismatch", true},
@@ -247,7 +247,7 @@ func TestAlgorithmThatWasNotOffered(t *testing.T) {
 }
 
 func forge(spoil func(*softkey.AuthData)) func(*desk) {
-	return func(d *desk) { d.key.Forge(softkey.Forge{AuthData: spoil}) }
+	return func(d *desk) { d.Key.Forge(softkey.Forge{AuthData: spoil}) }
 }
 
 // nest puts the credential under a member of its own.
@@ -285,7 +285,7 @@ func TestCeremonyEnds(t *testing.T) {
 	options, o := w.options("shop", object{"username": "a"})
 	answer := newDesk(t, softkey.AttestNone).create(t, options)
 	want(t, w.post("shop-two", "/attestation/verify", answer), 422, "challenge_mismatch") // another's ceremony
-	w.later(5 * time.Minute)
+	w.Later(5 * time.Minute)
 	want(t, w.post("shop", "/attestation/verify", answer), 410, "ceremony_expired")
 
 	for range 5 {
@@ -299,7 +299,7 @@ func TestDuplicate(t *testing.T) {
 	first := w.enrolled("shop", "", "a", newDesk(t, softkey.AttestNone))
 	d := newDesk(t, softkey.AttestNone)
 	id := unb64(t, first.text("credential.credentialId"))
-	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.CredentialID = id }})
+	d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.CredentialID = id }})
 	for _, user := range []string{"", first.text("userId")} { // another's, and the same user's
 		body := object{"username": "b"}
 		if user != "" {
@@ -341,7 +341,7 @@ func TestRefusedAssertions(t *testing.T) {
 		"a name":         {func(a object) { a["credentialName"] = "x" }, 400, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := d.get(t, w.asked("shop", object{}))
+			answer := d.Get(t, w.asked("shop", object{}))
 			tt.spoil(answer)
 			want(t, w.post("shop", "/assertion/verify", answer), tt.status, tt.code)
 		})
@@ -350,18 +350,18 @@ func TestRefusedAssertions(t *testing.T) {
 	var o struct{ Challenge string }
 	options := w.asked("shop", object{"userId": id})
 	check(t, json.Unmarshal(options, &o))
-	answer := stranger.get(t, json.RawMessage(`{"rpId":"`+site+`","challenge":"`+o.Challenge+`"}`))
+	answer := stranger.Get(t, json.RawMessage(`{"rpId":"`+site+`","challenge":"`+o.Challenge+`"}`))
 	want(t, w.post("shop", "/assertion/verify", answer), 409, "ceremony_mismatch")
 
 	// A counter that does not grow.
-	w.good(200, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{}))))
-	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.SignCount = 1 }})
-	want(t, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{}))), 422, "counter_regression")
+	w.good(200, w.post("shop", "/assertion/verify", d.Get(t, w.asked("shop", object{}))))
+	d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.SignCount = 1 }})
+	want(t, w.post("shop", "/assertion/verify", d.Get(t, w.asked("shop", object{}))), 422, "counter_regression")
 	w.good(200, w.do(request{method: "PATCH", path: "/users/" + id + "/credentials/" + mine.text("credential.credentialId"), key: key("shop"), body: object{"state": "active"}}))
-	d.key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserVerified }})
-	want(t, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{"userVerification": "required"}))), 422, "user_verification_missing")
-	d.key.Forge(softkey.Forge{})
-	good := d.get(t, w.asked("shop", object{}))
+	d.Key.Forge(softkey.Forge{AuthData: func(a *softkey.AuthData) { a.Flags &^= softkey.FlagUserVerified }})
+	want(t, w.post("shop", "/assertion/verify", d.Get(t, w.asked("shop", object{"userVerification": "required"}))), 422, "user_verification_missing")
+	d.Key.Forge(softkey.Forge{})
+	good := d.Get(t, w.asked("shop", object{}))
 	w.good(200, w.post("shop", "/assertion/verify", good))
 	want(t, w.post("shop", "/assertion/verify", good), 409, "ceremony_used")
 

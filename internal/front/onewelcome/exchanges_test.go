@@ -106,18 +106,18 @@ func TestExchangesOfAuthentication(t *testing.T) {
 	made := r.enrolled("shop", b64([]byte("u7-0091")), "lena@shop.example", d)
 	r.call("credentialId", made.text("credential.credentialId"))
 	options := r.do("Options for a user who said who they are", "POST", "shop", "/assertion/options", object{"userId": b64([]byte("u7-0091")), "userVerification": "required"})
-	r.do("Their answer", "POST", "shop", "/assertion/verify", d.get(t, options.body))
+	r.do("Their answer", "POST", "shop", "/assertion/verify", d.Get(t, options.body))
 	options = r.do("Options for whoever answers", "POST", "shop", "/assertion/options", object{})
-	answer := d.get(t, options.body)
+	answer := d.Get(t, options.body)
 	answer["transactionId"] = options.text("transactionId")
 	r.do("The answer says who it is", "POST", "shop", "/assertion/verify", answer)
 	r.do("A user who is nobody's", "POST", "shop", "/assertion/options", object{"userId": "AAAA"})
 	options = r.do("Once more", "POST", "shop", "/assertion/options", object{})
-	d.origin = "https://evil.example"
-	r.do("An answer given to another site", "POST", "shop", "/assertion/verify", d.get(t, options.body))
-	d.origin = ""
-	early := d.get(t, r.do("An answer that is kept back", "POST", "shop", "/assertion/options", object{}).body)
-	r.good(200, r.post("shop", "/assertion/verify", d.get(t, r.asked("shop", object{}))))
+	d.Origin = "https://evil.example"
+	r.do("An answer given to another site", "POST", "shop", "/assertion/verify", d.Get(t, options.body))
+	d.Origin = ""
+	early := d.Get(t, r.do("An answer that is kept back", "POST", "shop", "/assertion/options", object{}).body)
+	r.good(200, r.post("shop", "/assertion/verify", d.Get(t, r.asked("shop", object{}))))
 	r.do("It comes after a newer one: its counter is behind", "POST", "shop", "/assertion/verify", early)
 	r.do("The credential is suspect", "GET", "shop", "/users/"+b64([]byte("u7-0091"))+"/credentials", nil)
 	r.compare("authentication")

@@ -22,7 +22,7 @@ import (
 func FuzzHTTP(f *testing.F) {
 	w := newWorld(f)
 	d := newDesk(f, softkey.AttestNone)
-	d.keep = ctap.Discouraged // the key has room for a few only
+	d.Keep = ctap.Discouraged // the key has room for a few only
 	w.policy(object{"name": "low", "deviceType": "any", "syncedPasskeys": "denied"})
 	for which := range uint8(len(operations)) {
 		for where := range uint16(5) {
@@ -57,7 +57,7 @@ func FuzzHTTP(f *testing.F) {
 		if after := w.all(); out.Code >= 400 && after != before {
 			t.Fatalf("%s %s %s: refused with %d, and %+v became %+v", q.method, path, body, out.Code, before, after)
 		}
-		w.later(2 * time.Minute) // ceremonies expire, so that their number stays bounded
+		w.Later(2 * time.Minute) // ceremonies expire, so that their number stays bounded
 	})
 }
 
@@ -108,7 +108,7 @@ var operations = []func(w *world, d *desk) request{
 	},
 	func(w *world, d *desk) request {
 		r := w.enrolled("shop", "", "lena", d)
-		body := d.get(w.t, w.asked("shop", object{"userId": r.text("userId")}))
+		body := d.Get(w.t, w.asked("shop", object{"userId": r.text("userId")}))
 		body["userId"] = r.text("userId")
 		return request{method: "POST", path: "/assertion/verify", body: body, key: key("shop")}
 	},

@@ -42,10 +42,10 @@ func TestLifeOfACredential(t *testing.T) {
 	if r := w.good(200, change(object{"state": "suspended", "reason": "lost"})); r.text("state") != "suspended" {
 		t.Errorf("suspend: %s", r.body)
 	}
-	want(t, w.post("shop", "/assertion/verify", d.get(t, open)), 422, "credential_suspended")
+	want(t, w.post("shop", "/assertion/verify", d.Get(t, open)), 422, "credential_suspended")
 	want(t, w.post("shop", "/assertion/options", object{"userId": user}), 404, "credential_not_found")
 	w.good(200, change(object{"state": "active"}))
-	w.good(200, w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{"userId": user}))))
+	w.good(200, w.post("shop", "/assertion/verify", d.Get(t, w.asked("shop", object{"userId": user}))))
 	if r := w.good(200, w.get("shop", path)); r.text("lastUsedAt") != "2026-03-02T10:11:12Z" {
 		t.Errorf("used: %s", r.body)
 	}
@@ -61,7 +61,7 @@ func TestLifeOfACredential(t *testing.T) {
 
 	// Deleted, it is refused.
 	open = w.asked("shop", object{})
-	answer := d.get(t, open)
+	answer := d.Get(t, open)
 	if r := w.do(request{method: "DELETE", path: path, key: key("shop")}); r.status != http.StatusNoContent {
 		t.Errorf("delete: %d %s", r.status, r.body)
 	}

@@ -65,13 +65,13 @@ func TestPolicies(t *testing.T) {
 	}
 
 	// At the sign-in as well.
-	r = w.good(200, w.post("shop", "/assertion/verify", w.model.get(t, w.asked("shop", object{"policies": []string{"advice"}}))))
+	r = w.good(200, w.post("shop", "/assertion/verify", w.model.Get(t, w.asked("shop", object{"policies": []string{"advice"}}))))
 	r.into(t, &a)
 	if len(a.Warnings) != 2 || a.Warnings[0].Policy != "advice" {
 		t.Errorf("sign-in: %s", r.body)
 	}
-	want(t, w.post("shop", "/assertion/verify", w.model.get(t, w.asked("shop", object{"policies": []string{"models"}}))), 422, "policy_violation")
-	w.good(200, w.post("shop", "/assertion/verify", w.model.get(t, w.asked("shop", object{"policies": []string{"ours"}}))))
+	want(t, w.post("shop", "/assertion/verify", w.model.Get(t, w.asked("shop", object{"policies": []string{"models"}}))), 422, "policy_violation")
+	w.good(200, w.post("shop", "/assertion/verify", w.model.Get(t, w.asked("shop", object{"policies": []string{"ours"}}))))
 
 	// What leaves nothing is said at once.
 	want(t, w.post("shop", "/attestation/options", object{"username": "a", "policies": []string{"models", "ours"}}), 400, "invalid_request")
@@ -198,7 +198,7 @@ func TestRelyingParties(t *testing.T) {
 	// From the native app.
 	options, _ := w.options("every", object{"username": "a", "rpId": "new.example"})
 	d := newDesk(t, softkey.AttestNone)
-	d.origin = app
+	d.Origin = app
 	w.good(200, w.post("every", "/attestation/verify", d.create(t, options)))
 
 	r := w.good(200, put("boss", "new.example", object{}))

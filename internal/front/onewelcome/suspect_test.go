@@ -21,18 +21,18 @@ func TestSuspect(t *testing.T) {
 			t.Errorf("state: %s, want %s", r.body, want)
 		}
 	}
-	signIn := func() reply { return w.post("shop", "/assertion/verify", d.get(t, w.asked("shop", object{}))) }
+	signIn := func() reply { return w.post("shop", "/assertion/verify", d.Get(t, w.asked("shop", object{}))) }
 	change := func(state string) reply {
 		return w.do(request{method: "PATCH", path: path, key: key("shop"), body: object{"state": state}})
 	}
 
-	early := d.get(t, w.asked("shop", object{}))
+	early := d.Get(t, w.asked("shop", object{}))
 	w.good(200, signIn())
 	state("active")
 	open := w.asked("shop", object{})
 	want(t, w.post("shop", "/assertion/verify", early), 422, "counter_regression")
 	state("suspect")
-	want(t, w.post("shop", "/assertion/verify", d.get(t, open)), 422, "credential_suspended")
+	want(t, w.post("shop", "/assertion/verify", d.Get(t, open)), 422, "credential_suspended")
 	want(t, w.post("shop", "/assertion/options", object{"userId": user}), 404, "credential_not_found")
 	if _, o := w.options("shop", object{"userId": user, "username": "lena"}); len(o.ExcludeCredentials) != 1 {
 		t.Errorf("excluded: %+v", o.ExcludeCredentials)

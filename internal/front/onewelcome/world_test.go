@@ -1,12 +1,10 @@
 package onewelcome_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +15,7 @@ import (
 
 	"bestow.dev/ctap/softkey"
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/onewelcome"
 	"bestow.dev/internal/store"
 	"bestow.dev/internal/store/storetest"
@@ -39,31 +38,19 @@ func key(client string) string { return client + "-key-of-32-characters-or-more-
 // world is the door over the real services on a database of its own, behind TLS, with a
 // clock that the test turns.
 type world struct {
+	*fronttest.Clock
 	t      testing.TB
 	db     *store.DB
 	dir    *tenant.Directory
 	svc    *credential.Service
 	server *httptest.Server
 	root   tenant.Authority
-	says   *document // what the door says about itself
-	model  *desk     // whose attestation counts at strict
+	says   *fronttest.Document // what the door says about itself
+	log    *fronttest.Log
+	model  *desk // whose attestation counts at strict
 
 	mu     sync.Mutex
-	now    time.Time
 	random *rand.ChaCha8 // the same every time, so that exchanges can be compared
-	shared *bytes.Buffer // the log
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) later(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
 }
 
 // Read implements [io.Reader] for the services' randomness.
@@ -76,7 +63,7 @@ func (w *world) Read(b []byte) (int, error) {
 // file is what the configuration of the test says.
 func (w *world) file() []tenant.FileTenant {
 	all := []tenant.Scope{tenant.ScopeProvision, tenant.ScopeAuthenticate, tenant.ScopeRead, tenant.ScopeManage, tenant.ScopeUsersWrite}
-	root := w.model.key.AttestationRoot()
+	root := w.model.Key.AttestationRoot()
 	anchors := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw}))
 	client := func(id string, scopes []tenant.Scope, rps ...string) tenant.FileClient {
 		return tenant.FileClient{ID: id, Secrets: []string{key(id)}, Scopes: scopes, RelyingParties: rps}
@@ -115,24 +102,25 @@ func newWorld(t testing.TB) *world { return newWorldWith(t, func(*onewelcome.Con
 func newWorldWith(t testing.TB, change func(*onewelcome.Config)) *world {
 	t.Helper()
 	w := &world{
-		t: t, db: storetest.SQLite(t), now: start,
+		t: t, db: storetest.SQLite(t), Clock: fronttest.NewClock(start),
 		root: tenant.LocalOperator("acme", "root"), model: newDesk(t, softkey.AttestPacked), random: rand.NewChaCha8([32]byte{1}),
 	}
 	var err error
-	w.dir, err = tenant.New(t.Context(), w.db, w.file(), w.clock)
+	w.dir, err = tenant.New(t.Context(), w.db, w.file(), w.Now)
 	check(t, err)
 	w.svc, err = credential.New(credential.Config{
-		Store: w.db, Directory: w.dir, Trail: w.db, Now: w.clock, Rand: w, Limits: credential.Limits{CeremoniesPerUser: 5},
+		Store: w.db, Directory: w.dir, Trail: w.db, Now: w.Now, Rand: w, Limits: credential.Limits{CeremoniesPerUser: 5},
 	})
 	check(t, err)
 	t.Cleanup(func() { _ = w.svc.Close(context.Background()) })
-	c := onewelcome.Config{Credentials: w.svc, Directory: w.dir, Tenant: "acme", Prefix: prefix, Now: w.clock}
+	c := onewelcome.Config{Credentials: w.svc, Directory: w.dir, Tenant: "acme", Prefix: prefix, Now: w.Now}
 	change(&c)
 	door, err := onewelcome.New(c)
 	check(t, err)
-	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: w.quiet(t)}))
+	w.log = fronttest.NewLog(t, "-key-of-32", "bst_", "Bearer ")
+	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: w.log.Logger()}))
 	t.Cleanup(w.server.Close)
-	w.says = parseDocument(t, w.send(request{method: "GET", path: "/openapi.json"}))
+	w.says = fronttest.Parse(t, w.send(request{method: "GET", path: "/openapi.json"}).body, http.StatusNotFound, http.StatusMethodNotAllowed)
 	return w
 }
 
@@ -185,13 +173,13 @@ type request struct {
 func (w *world) do(q request) reply {
 	w.t.Helper()
 	r := w.send(q)
-	w.says.judge(w.t, q, r)
+	w.judge(q, r)
 	return r
 }
 
 func (w *world) send(q request) reply {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), q.method, w.server.URL+prefix+q.path, q.reader(w.t))
+	r, err := http.NewRequestWithContext(w.t.Context(), q.method, w.server.URL+prefix+q.path, fronttest.Body(w.t, q.body))
 	check(w.t, err)
 	q.dress(r)
 	resp, err := w.server.Client().Do(r)
@@ -200,19 +188,6 @@ func (w *world) send(q request) reply {
 	text, err := io.ReadAll(resp.Body)
 	check(w.t, err)
 	return reply{resp.StatusCode, resp.Header, text}
-}
-
-func (q request) reader(t testing.TB) io.Reader {
-	t.Helper()
-	switch b := q.body.(type) {
-	case nil:
-		return nil
-	case string:
-		return strings.NewReader(b)
-	}
-	text, err := json.Marshal(q.body)
-	check(t, err)
-	return bytes.NewReader(text)
 }
 
 func (q request) dress(r *http.Request) {
@@ -298,36 +273,4 @@ func (w *world) count() int {
 	n, err := w.svc.Counts(w.t.Context(), w.root)
 	check(w.t, err)
 	return n.Credentials
-}
-
-// quiet returns a log that fails the test if it is told a secret.
-func (w *world) quiet(t testing.TB) *slog.Logger {
-	log := &logged{}
-	w.shared = &log.text
-	t.Cleanup(func() {
-		log.mu.Lock()
-		defer log.mu.Unlock()
-		for _, no := range []string{"-key-of-32", "bst_", "Bearer "} {
-			if bytes.Contains(log.text.Bytes(), []byte(no)) {
-				t.Errorf("the log holds %q", no)
-			}
-		}
-	})
-	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// logged is what was written, by many at once.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text.Len() > 1<<20 { // a fuzzer writes for long
-		l.text.Reset()
-	}
-	return l.text.Write(b)
 }

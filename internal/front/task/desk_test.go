@@ -70,7 +70,7 @@ func (d *desk) next() *plugout.CommandMessage {
 
 func (d *desk) answer(m *plugout.CommandMessage, status plugout.Status, response string) {
 	d.w.t.Helper()
-	p := plugout.Answer{Version: plugout.Version, MessageID: m.MessageID, Nonce: m.Nonce, IssuedAt: d.w.clock().Unix(), Status: status}
+	p := plugout.Answer{Version: plugout.Version, MessageID: m.MessageID, Nonce: m.Nonce, IssuedAt: d.w.Now().Unix(), Status: status}
 	if status == plugout.StatusOK {
 		p.Response = json.RawMessage(response)
 	} else {

@@ -88,7 +88,7 @@ func TestLink(t *testing.T) {
 
 	// Expired, and half an hour later the session too.
 	secret = w.link(other)
-	w.later(24 * time.Hour)
+	w.Later(24 * time.Hour)
 	b.lang = page.German
 	w.browser().open(secret).want(http.StatusGone, "process.link_expired", "has expired")
 	b.get("/task/" + id).leads("/task?to=%2Ftask%2F" + id)
@@ -112,7 +112,7 @@ func TestGuessing(t *testing.T) {
 	if limited.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	w.later(time.Minute)
+	w.Later(time.Minute)
 	b.open(secret).want(http.StatusCreated)
 }
 
@@ -354,7 +354,7 @@ func TestPlugout(t *testing.T) {
 			}
 			d.agree()
 			d.create()
-			w.later(5 * time.Second)
+			w.Later(5 * time.Second)
 			w.due()
 			if !early {
 				if e := s.until("done"); !strings.Contains(e.Text, "Press Next") || e.Go != "" {
@@ -420,7 +420,7 @@ func TestPlugoutFailures(t *testing.T) {
 		b := w.signedIn(alice)
 		link := linkIn.FindStringSubmatch(b.get("/task/" + id).want(http.StatusOK))[1]
 		if c.status == "" {
-			w.later(10 * time.Second)
+			w.Later(10 * time.Second)
 			// The relay has it at once; the process when it looks.
 			shown := b.get("/task/"+id).want(http.StatusOK, c.en, "Is the app installed?", "To go on from here, press Next")
 			if strings.Contains(shown, "plugout:") {
@@ -430,7 +430,7 @@ func TestPlugoutFailures(t *testing.T) {
 			d := w.follow(link)
 			d.agree()
 			d.answer(d.next(), c.status, "")
-			w.later(5 * time.Second)
+			w.Later(5 * time.Second)
 		}
 		w.due()
 		b.get("/task/"+id).want(http.StatusOK, c.en, "Ask whoever began it to begin again")

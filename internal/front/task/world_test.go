@@ -1,7 +1,6 @@
 package task_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,18 +9,17 @@ import (
 	"html"
 	"io"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"bestow.dev/internal/credential"
+	"bestow.dev/internal/front/fronttest"
 	"bestow.dev/internal/front/task"
 	"bestow.dev/internal/outbound"
 	"bestow.dev/internal/plugout"
@@ -46,6 +44,7 @@ const (
 // world is the pages over the real services on a database of its own, behind TLS. Its
 // clock is turned by the test, and jobs are done when the test says so.
 type world struct {
+	*fronttest.Clock
 	t           testing.TB
 	db          *store.DB
 	credentials *credential.Service
@@ -55,41 +54,7 @@ type world struct {
 	server      *httptest.Server
 	signer      *plugout.Signer
 	root        tenant.Authority
-	log         journal
-
-	mu  sync.Mutex
-	now time.Time
-}
-
-// journal is what was logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) later(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+	log         fronttest.Log
 }
 
 func check(t testing.TB, err error) {
@@ -123,21 +88,21 @@ func newWorld(t testing.TB) *world {
 	signer, err := plugout.NewSigner(key, "", "")
 	check(t, err)
 	w := &world{
-		t: t, db: storetest.SQLite(t), now: time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC),
+		t: t, db: storetest.SQLite(t), Clock: fronttest.NewClock(time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC)),
 		root: tenant.LocalOperator("acme", "root"), signer: signer,
 	}
 	directory, err := tenant.New(t.Context(), w.db, []tenant.FileTenant{{
 		Name: "acme", RelyingParties: []tenant.RelyingParty{{ID: site, Name: "Example Login", Origins: []string{origin}}},
-	}}, w.clock)
+	}}, w.Now)
 	check(t, err)
-	logger := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.credentials, err = credential.New(credential.Config{Store: w.db, Directory: directory, Trail: w.db, Now: w.clock, Log: logger})
+	logger := w.log.Logger()
+	w.credentials, err = credential.New(credential.Config{Store: w.db, Directory: directory, Trail: w.db, Now: w.Now, Log: logger})
 	check(t, err)
 	t.Cleanup(func() { _ = w.credentials.Close(context.Background()) })
 	w.relay, err = relay.New(relay.Config{
 		Store: w.db.Relay(), Clients: local{w}, Wakeups: w.db.Hub(), Caller: local{w},
 		Ended:     func(ctx context.Context, c *relay.Stored) error { return w.provision.Ended(ctx, c) },
-		PublicURL: "https://msg.example.com/hermod/rest/ms", Now: w.clock, Log: logger,
+		PublicURL: "https://msg.example.com/hermod/rest/ms", Now: w.Now, Log: logger,
 	})
 	check(t, err)
 	servers, err := outbound.NewServers(outbound.Config{})
@@ -146,7 +111,7 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	w.provision, err = provision.New(provision.Config{
 		Store: w.db.Provision(), Sealer: keyring{seal.NewKey()}, Credentials: w.credentials, Relay: w.relay, Directory: directory,
-		Dialer: servers, Web: pages, InvitationURL: origin + "/enrol#", Now: w.clock, Log: logger,
+		Dialer: servers, Web: pages, InvitationURL: origin + "/enrol#", Now: w.Now, Log: logger,
 		News: func(ctx context.Context, tenantName, key string) error { return w.processes.News(ctx, tenantName, key) },
 	})
 	check(t, err)
@@ -155,14 +120,14 @@ func newWorld(t testing.TB) *world {
 		handlers[name] = h
 	}
 	w.processes, err = process.New(process.Config{
-		Store: w.db.Process(), People: w.db.People(), Wakeups: w.db.Hub(), Handlers: handlers, Now: w.clock, Log: logger,
+		Store: w.db.Process(), People: w.db.People(), Wakeups: w.db.Hub(), Handlers: handlers, Now: w.Now, Log: logger,
 		HasRole: func(by tenant.Authority, role string) bool { return by.Covers(tenant.Role(role)) },
 	})
 	check(t, err)
 	w.settings()
 	door, err := task.New(task.Config{
 		Credentials: w.credentials, Processes: w.processes, Provision: w.provision, Wakeups: w.db.Hub(),
-		Tenant: "acme", RelyingParty: site, Origin: origin, OperatorCookie: operator, LookEvery: 20 * time.Millisecond, Now: w.clock,
+		Tenant: "acme", RelyingParty: site, Origin: origin, OperatorCookie: operator, LookEvery: 20 * time.Millisecond, Now: w.Now,
 	})
 	check(t, err)
 	w.server = httptest.NewTLSServer(web.Handler(door, web.Options{Log: logger}))
