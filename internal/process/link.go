@@ -103,9 +103,9 @@ func (s *Service) CreateTaskLink(ctx context.Context, by tenant.Authority, task 
 }
 
 // RedeemTaskLink spends a link and opens the browser session in which its person may do
-// the one task, and then those that the run gives them next. door says where the visit comes from: its front and address. Whoever
-// puts a page before it has to see to it that a link which only a mail program looks at
-// is not spent, and that guessing is braked.
+// the one task, and then those that the run gives them next. door says where the visit
+// comes from: its front and address. Whoever puts a page before it has to see to it that a
+// link which only a mail program looks at is not spent, and that guessing is braked.
 //
 // Errors: process.link_unknown, process.link_spent, process.link_expired,
 // process.user_task_over.
@@ -146,6 +146,18 @@ func (s *Service) TaskSession(ctx context.Context, cookie string, door tenant.Au
 		return tenant.Authority{}, "", ErrSession
 	}
 	return l.authority(door), l.Task, nil
+}
+
+// EndTaskSession ends the session that a cookie opens. Errors: process.session_unknown, also
+// for one that has ended.
+func (s *Service) EndTaskSession(ctx context.Context, cookie string, door tenant.Authority) error {
+	by, task, err := s.TaskSession(ctx, cookie, door)
+	if err != nil {
+		return err
+	}
+	e := by.Event(s.clock(), "process.link_session_ended")
+	e.User, e.Detail = by.Actor.ID, map[string]string{"task": task}
+	return s.store.EndTaskSession(ctx, by.Session, e)
 }
 
 // authority returns door as the authority of the link's session: it acts as its user,

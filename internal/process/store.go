@@ -266,4 +266,7 @@ type TaskStore interface {
 	// TaskSession returns the link whose session has that hash. Errors:
 	// process.session_unknown, also if its user is locked.
 	TaskSession(ctx context.Context, session string) (*TaskLink, error)
+
+	// EndTaskSession ends the session that has that hash. Errors: process.session_unknown.
+	EndTaskSession(ctx context.Context, session string, e audit.Event) error
 }

@@ -269,6 +269,16 @@ func TestTaskLinks(t *testing.T) {
 	w.clock.move(30*time.Minute - time.Second)
 	_, _, err = w.TaskSession(t.Context(), opened.Cookie, door)
 	wantCode(t, err, process.ErrSession)
+	wantCode(t, w.EndTaskSession(t.Context(), opened.Cookie, door), process.ErrSession)
+
+	// Its person ends it before.
+	task = w.task(r.ID).ID
+	opened, err = w.RedeemTaskLink(t.Context(), link().Secret, door)
+	check(t, err)
+	check(t, w.EndTaskSession(t.Context(), opened.Cookie, door))
+	_, _, err = w.TaskSession(t.Context(), opened.Cookie, door)
+	wantCode(t, err, process.ErrSession)
+	wantCode(t, w.EndTaskSession(t.Context(), "x", door), process.ErrSession)
 
 	// Nobody opens the link of a user who is locked.
 	task = w.task(r.ID).ID

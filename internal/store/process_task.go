@@ -209,3 +209,18 @@ func (p processStore) TaskSession(ctx context.Context, session string) (*process
 	}
 	return l, err
 }
+
+// EndTaskSession implements [process.TaskStore].
+func (p processStore) EndTaskSession(ctx context.Context, session string, e audit.Event) error {
+	return p.db.write(ctx, func(ctx context.Context, q tx) error {
+		const text = `UPDATE process_task_link SET session = '', session_expires_ms = 0 WHERE session = $1 AND session <> ''`
+		n, err := q.Exec(ctx, text, session)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return process.ErrSession
+		}
+		return appendAudit(ctx, q, e)
+	})
+}

@@ -184,6 +184,11 @@ func (s *stopper) AddTaskLink(ctx context.Context, l *process.TaskLink, e audit.
 	return s.transact(ctx, func(ctx context.Context) (bool, error) { return s.knows(l.Run), s.Store.AddTaskLink(ctx, l, e) })
 }
 
+// EndTaskSession implements [process.TaskStore].
+func (s *stopper) EndTaskSession(ctx context.Context, session string, e audit.Event) error {
+	return s.transact(ctx, func(ctx context.Context) (bool, error) { return s.begun(), s.Store.EndTaskSession(ctx, session, e) })
+}
+
 // OpenTaskLink implements [process.TaskStore].
 func (s *stopper) OpenTaskLink(ctx context.Context, o *process.Opening, e audit.Event) error {
 	return s.transact(ctx, func(ctx context.Context) (bool, error) { return s.begun(), s.Store.OpenTaskLink(ctx, o, e) })

@@ -74,11 +74,16 @@ func (f *front) session(w http.ResponseWriter, r *http.Request) {
 	web.WriteJSON(w, http.StatusOK, map[string]bool{"signedIn": all[0].Name != ""})
 }
 
-// signOut ends the session of who signed in here, and has the browser forget that of a
-// link, which ends by itself. The console's stays.
+// signOut ends the session of who signed in here, and that of a link. The console's stays.
 func (f *front) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := f.door.End(w, r); err != nil {
 		return err
+	}
+	if cookie, err := r.Cookie(linkCookie); err == nil {
+		err := f.Processes.EndTaskSession(r.Context(), cookie.Value, f.door.From(r))
+		if err != nil && !errors.Is(err, process.ErrSession) {
+			return err
+		}
 	}
 	signin.DropCookie(w, linkCookie)
 	redirect(w, r, Root)

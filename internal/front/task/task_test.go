@@ -38,6 +38,25 @@ const form = `<?xml version="1.0" encoding="UTF-8"?>
 	</process>
 </definitions>`
 
+// Signing out ends the session of a link: who kept the cookie has nothing of it.
+func TestLinkSignOut(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	w.deploy([]byte(form))
+	id := w.task(w.start("form", alice).ID, alice)
+	b, kept := w.browser(), w.browser()
+	cookie, _, _ := strings.Cut(b.open(w.link(id)).header.Get("Set-Cookie"), ";")
+	withKept := func() *http.Request {
+		r := kept.request(http.MethodGet, "/task/"+id, "")
+		r.Header.Set("Cookie", cookie)
+		return r
+	}
+	kept.do(withKept()).want(http.StatusOK, "Tell us where you are")
+	b.post("/task/signout").leads("/task")
+	kept.do(withKept()).leads("/task?to=%2Ftask%2F" + id)
+	b.post("/task/signout").leads("/task") // again is no fault
+}
+
 func TestLink(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.user("alice"), w.user("bob")

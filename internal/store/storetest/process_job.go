@@ -346,6 +346,12 @@ func testTaskLinks(t *testing.T, db *store.DB) {
 	wantError(t, err, process.ErrSession)
 	add("third")
 	wantError(t, open(second, noon, "s2"), process.ErrLinkSpent)
+	check(t, open(add("ended"), noon, "s3"))
+	check(t, b.EndTaskSession(t.Context(), "s3", event("acme", "ended")))
+	_, err = b.TaskSession(t.Context(), "s3")
+	wantError(t, err, process.ErrSession)
+	wantError(t, b.EndTaskSession(t.Context(), "s3", event("acme", "ended")), process.ErrSession)
+	wantError(t, b.EndTaskSession(t.Context(), "", event("acme", "ended")), process.ErrSession)
 	_, err = b.TaskLink(t.Context(), sha256.Sum256([]byte("none")))
 	wantError(t, err, process.ErrLinkUnknown)
 	fourth := add("fourth")
@@ -353,7 +359,7 @@ func testTaskLinks(t *testing.T, db *store.DB) {
 	wantError(t, open(fourth, noon, "s4"), process.ErrTaskOver)
 	late := &process.TaskLink{ID: "late", Tenant: "acme", Task: "t1", User: "alice", Created: noon}
 	wantError(t, b.AddTaskLink(t.Context(), late, event("acme", "late")), process.ErrTaskOver)
-	wantActions(t, db, "acme", "user.created", "started r1", "link first", "opened", "link second", "link third", "link fourth")
+	wantActions(t, db, "acme", "user.created", "started r1", "link first", "opened", "link second", "link third", "link ended", "opened", "ended", "link fourth")
 }
 
 func testPurgeRuns(t *testing.T, db *store.DB) {
