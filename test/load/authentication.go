@@ -115,7 +115,7 @@ func (b *bench) authentication(ctx context.Context) error {
 				path, body := f.options(p)
 				begin[i] = &call{request: prepare("POST", b.host, path, f.header, jsonBody(body)), want: f.begun}
 			}
-			took, err := play(b.address, b.tls, deal(*callers, begin))
+			took, err := play(b.address, b.tls, deal(*signers, begin))
 			if err != nil {
 				return fmt.Errorf("%s: options: %w", f.name, err)
 			}
@@ -124,12 +124,12 @@ func (b *bench) authentication(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.name, err)
 			}
-			bare, err := bareTLS(b, assert)
+			bare, err := bareTLS(b, *signers, assert)
 			if err != nil {
 				return err
 			}
 			floor = append(floor, bare)
-			if took, err = play(b.address, b.tls, deal(*callers, assert)); err != nil {
+			if took, err = play(b.address, b.tls, deal(*signers, assert)); err != nil {
 				return fmt.Errorf("%s: assertion: %w", f.name, err)
 			}
 			finish = append(finish, took)

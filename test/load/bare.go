@@ -9,7 +9,7 @@ import (
 
 // bareTLS plays the same requests to a server of net/http that reads them and
 // answers with about as many bytes, and does nothing else.
-func bareTLS(b *bench, calls []*call) (spent, error) {
+func bareTLS(b *bench, callers int, calls []*call) (spent, error) {
 	answer := make([]byte, 400)
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -25,7 +25,7 @@ func bareTLS(b *bench, calls []*call) (spent, error) {
 	for i, c := range calls {
 		same[i] = &call{request: c.request, want: http.StatusCreated}
 	}
-	return play(address, b.tls, deal(*callers, same))
+	return play(address, b.tls, deal(callers, same))
 }
 
 // serveBare serves handler with the certificate of the measured server.

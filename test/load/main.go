@@ -40,6 +40,7 @@ import (
 var (
 	rounds   = flag.Int("rounds", 5, "rounds of each measurement; the median is printed")
 	callers  = flag.Int("callers", 32, "concurrent callers")
+	signers  = flag.Int("signers", 128, "concurrent callers where people sign in")
 	perRound = flag.Int("n", 3200, "registrations and commands a round")
 	runs     = flag.Int("runs", 1000, "runs of processes a round")
 	flight   = flag.Int("flight", 64, "runs of processes at a time")

@@ -40,7 +40,7 @@ func (b *bench) registration(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		bare, err := bareTLS(b, store)
+		bare, err := bareTLS(b, *callers, store)
 		if err != nil {
 			return err
 		}
