@@ -19,6 +19,7 @@ func (db *DB) RecordDenial(ctx context.Context, e audit.Event, b credential.Deni
 	const begin = `UPDATE denial SET began_ms = $7, seen = 1
 		WHERE tenant = $1 AND actor_kind = $2 AND actor_id = $3 AND subject = $4 AND action = $5 AND outcome = $6`
 	return db.write(ctx, func(ctx context.Context, q tx) error {
+		clean(&e)
 		key := []any{e.Tenant, e.Actor.Kind, e.Actor.ID, e.User, e.Action, e.Outcome, ms(e.Time)}
 		var began time.Time
 		var seen int

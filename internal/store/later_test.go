@@ -52,6 +52,10 @@ func testLater(t *testing.T, c Config) {
 			return nil
 		}
 	}
+	careless := func(ctx context.Context, q tx) error { // does not look at the error it gets
+		_ = q.QueryRow(ctx, "SELECT count(*) FROM tenant").Scan(new(int))
+		return nil
+	}
 	fail := func(context.Context, tx) error { return undone }
 	tests := []struct {
 		name  string
@@ -67,6 +71,7 @@ func testLater(t *testing.T, c Config) {
 		{name: "judged good", steps: each(judge(nil), add("a")), left: 2},
 		{name: "judged bad, the last", steps: each(add("a"), judge(undone)), want: undone},
 		{name: "judged bad, then seen", steps: each(judge(undone), see(1)), want: undone},
+		{name: "judged bad, and nobody looks", steps: each(judge(undone), careless, add("a")), want: undone},
 		{name: "fails", steps: each(add("a", "a")), any: true},
 		{name: "fails before another", steps: each(add("a"), later(failed), add("b")), any: true},
 		{name: "a part", steps: each(add("a"), add("b")), part: each(add("c")), left: 3},
@@ -74,6 +79,7 @@ func testLater(t *testing.T, c Config) {
 		{name: "a part refused", steps: each(add("a"), see(1), add("b")), part: each(add("c"), fail), left: 2},
 		{name: "a part refused at once", steps: each(add("a"), see(1)), part: each(fail), left: 1},
 		{name: "a part that fails", steps: each(add("a"), see(1)), part: each(add("c", "c")), left: 1},
+		{name: "a part judged bad, and nobody looks", steps: each(add("a"), see(1)), part: each(judge(undone), careless), left: 1},
 		{name: "a part judged bad", steps: each(add("a"), see(1)), part: each(judge(undone)), left: 1},
 		{name: "fails before a part", steps: each(add("a", "a"), add("b")), part: each(add("c")), any: true},
 		{name: "judged bad before a part", steps: each(judge(undone), add("b")), part: each(add("c")), want: undone},

@@ -101,8 +101,12 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) err
 	if err := fn(tx{q: conn, pipe: p, line: e.queue(p, &turns)}); err != nil {
 		return err
 	}
+	// Whatever comes before the COMMIT has an outcome: it changed nothing.
+	if err := p.flush(ctx); err != nil {
+		return err
+	}
 	err = p.commit(lasting)
-	if lost(err) && !repeatable(err) {
+	if lost(err) {
 		return ErrOutcomeUnknown.Because(err)
 	}
 	if err == nil {
@@ -217,11 +221,14 @@ func sqlState(err error) string {
 // may succeed if it is run again: a serialisation failure, a deadlock, or a pooled
 // connection that turned out to be dead.
 func repeatable(err error) bool {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, errNotBegun) {
+		return true
+	}
 	if _, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(err, ErrBusy) {
 		return false
 	}
 	code := sqlState(err)
-	return code == "40001" || code == "40P01" || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errNotBegun)
+	return code == "40001" || code == "40P01"
 }
 
 var errNotBegun = errors.New("the transaction did not begin")

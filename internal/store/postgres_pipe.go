@@ -29,7 +29,7 @@ func (c pipes) Connect(ctx context.Context) (driver.Conn, error) {
 type pipe struct {
 	*stdlib.Conn
 	waiting []statement
-	checks  int // of those that wait
+	refused error // of a judgement; the transaction must not commit
 }
 
 // statement is one that nobody waits for.
@@ -39,12 +39,22 @@ type statement struct {
 	then func(changed int64) error // judges it; nil: there is nothing to judge
 }
 
-// later has a statement wait for the next one.
-func (p *pipe) later(s statement) {
-	p.waiting = append(p.waiting, s)
-	if s.then != nil {
-		p.checks++
+// later has a statement wait for the next one. What its arguments stand for is known then:
+// one that cannot be sent is the error of this call, and of no other.
+func (p *pipe) later(s statement) error {
+	for i, arg := range s.args {
+		v, ok := arg.(driver.Valuer)
+		if !ok {
+			continue
+		}
+		value, err := v.Value()
+		if err != nil {
+			return err
+		}
+		s.args[i] = value
 	}
+	p.waiting = append(p.waiting, s)
+	return nil
 }
 
 // takeBack drops what waits, and reports whether text is the first of it.
@@ -54,31 +64,17 @@ func (p *pipe) takeBack(text string) bool {
 }
 
 // forget drops what waits.
-func (p *pipe) forget() { p.waiting, p.checks = nil, 0 }
+func (p *pipe) forget() { p.waiting = nil }
 
-const (
-	begin  = "BEGIN"
-	commit = "COMMIT"
-)
+const begin = "BEGIN"
 
 // begin has a transaction begin with the next statement.
-func (p *pipe) begin() { p.later(statement{text: begin}) }
+func (p *pipe) begin() { p.waiting, p.refused = []statement{{text: begin}}, nil }
 
-// commit ends the transaction with all that waits. What has to be judged is judged first.
+// commit ends the transaction. What waits was sent before.
 func (p *pipe) commit(ctx context.Context) error {
-	if p.checks > 0 {
-		if err := p.flush(ctx); err != nil {
-			return err
-		}
-	}
-	var aborted bool
-	p.later(statement{text: commit})
-	err := p.send(ctx, func(r pgx.BatchResults) error {
-		tag, err := r.Exec()
-		aborted = tag.String() == "ROLLBACK" // a statement had failed
-		return err
-	})
-	if err == nil && aborted {
+	tag, err := p.Conn.Conn().Exec(ctx, "COMMIT")
+	if err == nil && tag.String() == "ROLLBACK" { // a statement had failed
 		err = pgx.ErrTxCommitRollback
 	}
 	return err
@@ -98,10 +94,11 @@ func (p *pipe) rollback(ctx context.Context) error {
 	return nil
 }
 
-// flush sends what waits, and judges it.
+// flush sends what waits, and judges it. It returns what was refused before as well: whoever
+// got that error may have taken it for another statement's.
 func (p *pipe) flush(ctx context.Context) error {
-	if len(p.waiting) == 0 {
-		return nil
+	if p.refused != nil || len(p.waiting) == 0 {
+		return p.refused
 	}
 	return p.send(ctx, nil)
 }
@@ -133,6 +130,7 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 		tag, err := results.Exec()
 		if err == nil && s.then != nil {
 			err = s.then(tag.RowsAffected())
+			p.refused = err
 		}
 		if err != nil {
 			return err
@@ -144,15 +142,15 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 	return read(results)
 }
 
-// whySent is the error of statements that were sent together. Where the connection was
-// lost before it began a transaction that lasts beyond them, nothing has happened yet.
+// whySent is the error of statements that were sent together. Where the connection was lost
+// with the first ones of a transaction, nothing has happened yet.
 func whySent(sent []statement, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case pgconn.SafeToRetry(err):
 		return errors.Join(driver.ErrBadConn, err)
-	case sent[0].text == begin && sent[len(sent)-1].text != commit && lost(err):
+	case sent[0].text == begin && lost(err):
 		return errors.Join(errNotBegun, err)
 	}
 	return err
@@ -168,7 +166,7 @@ func (p *pipe) ExecContext(ctx context.Context, text string, args []driver.Named
 		return p.Conn.ExecContext(ctx, text, args)
 	}
 	var changed int64
-	p.later(statement{text: text, args: values(args)})
+	p.waiting = append(p.waiting, statement{text: text, args: values(args)})
 	err := p.send(ctx, func(r pgx.BatchResults) error {
 		tag, err := r.Exec()
 		changed = tag.RowsAffected()
@@ -182,7 +180,7 @@ func (p *pipe) QueryContext(ctx context.Context, text string, args []driver.Name
 	if len(p.waiting) == 0 {
 		return p.Conn.QueryContext(ctx, text, args)
 	}
-	p.later(statement{text: text, args: values(args)})
+	p.waiting = append(p.waiting, statement{text: text, args: values(args)})
 	var found *rowsRead
 	err := p.send(ctx, func(r pgx.BatchResults) (err error) {
 		found, err = readRows(r.Query())

@@ -81,29 +81,45 @@ func TestPostgresDeadlock(t *testing.T) {
 	}
 }
 
+// terminateIdle drops the connections of [TestPostgresLostConnection] alone.
+const terminateIdle = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	WHERE application_name = 'bestow_lost' AND pid <> pg_backend_pid() AND state = 'idle'`
+
 // TestPostgresLostConnection: a connection that the server has dropped is not the
 // caller's worry.
 func TestPostgresLostConnection(t *testing.T) {
-	url := pgtest.URL(t) + "&application_name=bestow_lost" // nobody else's connections are dropped
+	url := pgtest.URL(t) + "&application_name=bestow_lost"
 	db, other := openNode(t, url), openNode(t, url)
 	if err := db.write(t.Context(), insertTenant("a")); err != nil {
 		t.Fatal(err)
 	}
-	const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-		WHERE application_name = 'bestow_lost' AND pid <> pg_backend_pid() AND state = 'idle'`
-	if err := other.write(t.Context(), func(ctx context.Context, q tx) error {
-		_, err := q.Exec(ctx, terminate)
-		return err
-	}); err != nil {
-		t.Fatal(err)
+	terminate := func() {
+		t.Helper()
+		if err := other.write(t.Context(), func(ctx context.Context, q tx) error {
+			_, err := q.Exec(ctx, terminateIdle)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := db.write(t.Context(), insertTenant("b")); err != nil {
-		t.Error(err)
+	for name, first := range map[string]func(context.Context, tx) error{
+		"b": insertTenant("b"),
+		"c": func(ctx context.Context, _ tx) error { return db.write(ctx, insertTenant("c")) },
+		"d": func(ctx context.Context, q tx) error {
+			look := func(ctx context.Context, q tx) error { return q.QueryRow(ctx, "SELECT 1").Scan(new(int)) }
+			return errors.Join(db.read(ctx, look), insertTenant("d")(ctx, q))
+		},
+		"e": func(ctx context.Context, q tx) error { return q.Later(ctx, addTenant, "e") },
+	} {
+		terminate()
+		if err := db.write(t.Context(), first); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 
 	// In the middle of a transaction, nothing was changed.
 	err := db.write(t.Context(), func(ctx context.Context, q tx) error {
-		if err := insertTenant("c")(ctx, q); err != nil {
+		if err := insertTenant("f")(ctx, q); err != nil {
 			return err
 		}
 		var pid int
@@ -122,8 +138,8 @@ func TestPostgresLostConnection(t *testing.T) {
 	if !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrOutcomeUnknown) {
 		t.Errorf("got %v, want store.unavailable", err)
 	}
-	if all, err := db.Tenants(t.Context()); err != nil || len(all) != 2 {
-		t.Errorf("%d tenants (%v), want 2", len(all), err)
+	if all, err := db.Tenants(t.Context()); err != nil || len(all) != 5 {
+		t.Errorf("%d tenants (%v), want 5", len(all), err)
 	}
 }
 
@@ -202,5 +218,38 @@ func testUnique(t *testing.T, db *DB) {
 	}
 	if isUnique(nil, "tenant") || isUnique(errors.New("UNIQUE constraint failed: tenant.name"), "tenant") {
 		t.Error("something that is no collision is one")
+	}
+}
+
+// TestPostgresLaterEnds: a statement that waits for the end of its transaction ends with its
+// caller's context, and nothing was changed.
+func TestPostgresLaterEnds(t *testing.T) {
+	url := pgtest.URL(t)
+	db, other := openNode(t, url), openNode(t, url)
+	if err := db.write(t.Context(), insertTenant("a")); err != nil {
+		t.Fatal(err)
+	}
+	const change = "UPDATE tenant SET created_ms = $1"
+	ctx, cancel := context.WithCancel(t.Context())
+	var waits sync.WaitGroup
+	if err := other.write(t.Context(), func(ctx2 context.Context, q tx) error {
+		if _, err := q.Exec(ctx2, change, 2); err != nil {
+			return err
+		}
+		var err error
+		waits.Go(func() { err = db.write(ctx, func(ctx context.Context, q tx) error { return q.Later(ctx, change, 3) }) })
+		waitUntil(t, func() bool {
+			var n int
+			const held = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NULL AND pid <> pg_backend_pid()"
+			return q.QueryRow(ctx2, held).Scan(&n) != nil || n > 0
+		})
+		cancel()
+		waits.Wait()
+		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) {
+			t.Errorf("got %v, want store.unavailable", err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

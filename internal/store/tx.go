@@ -53,8 +53,7 @@ func (t tx) LaterFor(ctx context.Context, then func(changed int64) error, query 
 
 func (t tx) laterFor(ctx context.Context, s statement) error {
 	if t.pipe != nil {
-		t.pipe.later(s)
-		return nil
+		return t.pipe.later(s)
 	}
 	n, err := t.Exec(ctx, s.text, s.args...)
 	if err != nil || s.then == nil {
@@ -269,8 +268,11 @@ func (u *unit) within(ctx context.Context, fn func(ctx context.Context, q tx) er
 }
 
 func (u *unit) undo(ctx context.Context, name string) error {
-	if p := u.tx.pipe; p != nil && p.takeBack("SAVEPOINT "+name) {
-		return nil
+	if p := u.tx.pipe; p != nil {
+		p.refused = nil // of this part: one from before would have kept it from beginning
+		if p.takeBack("SAVEPOINT " + name) {
+			return nil
+		}
 	}
 	if _, err := u.tx.Exec(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
 		return err
