@@ -106,7 +106,12 @@ func loadNevisfido(k, inFile *koanf.Koanf, from Sources) (*Nevisfido, error) {
 		path = filepath.Join(filepath.Dir(from.File), path)
 	}
 	r := nevisfidoReader{ours: inFile, environ: from.Environ, mayRun: inFile.Bool("fronts.nevis.nevisfido-exec")}
-	return r.load(k, path)
+	made, err := r.load(k, path)
+	if err != nil {
+		return nil, err
+	}
+	made.Path, made.Exec = inFile.String("fronts.nevis.nevisfido-file"), r.mayRun
+	return made, nil
 }
 
 func loadEnvironment(k *koanf.Koanf, environ []string) error {

@@ -98,8 +98,12 @@ func (c *Config) completeNevis(n *Nevis, at func(*string)) error {
 	if err := c.knowsRelyingParty(&n.Tenant, n.RelyingParty); err != nil {
 		return err
 	}
-	if n.NevisfidoFile != "" && n.Nevisfido == nil {
-		return errors.New("nevisfido-file: the configuration file names it, not the environment")
+	var inFile Nevisfido
+	if n.Nevisfido != nil {
+		inFile = *n.Nevisfido
+	}
+	if n.NevisfidoFile != inFile.Path || inFile.Path != "" && n.NevisfidoExec != inFile.Exec {
+		return errors.New("nevisfido-file and nevisfido-exec are said by the configuration file, not by the environment: it is read before that")
 	}
 	if err := checkPrefix(&n.Prefix); err != nil {
 		return fmt.Errorf("prefix: %w", err)

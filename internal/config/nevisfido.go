@@ -25,6 +25,8 @@ import (
 // fronts.nevis.
 type Nevisfido struct {
 	RelyingParty RelyingParty // ID, Name, Origins and Algorithms, as far as they are given
+	Path         string       // as the configuration file names it
+	Exec         bool         // whether it says there that commands are run
 	Unused       []string     // paths of the properties that do nothing here
 }
 
@@ -80,6 +82,13 @@ var nevisfidoUsed = []string{
 	"management.server.port", "credential-repository.user-attribute",
 }
 
+// nevisfidoChecked are those of which nothing but the values is looked at.
+var nevisfidoChecked = []string{
+	"server.protocol", "server.port", "server.connection-timeout", "server.tls.require-client-auth",
+	"management.healthchecks.type", "fido2.display-name-source", "fido-uaf.enabled",
+	"credential-repository.type", "session-repository.type",
+}
+
 // nevisfidoClientID is used where nevisIDM's paths are open.
 const nevisfidoClientID = "credential-repository.client-id"
 
@@ -105,11 +114,14 @@ func (r *nevisfidoReader) load(k *koanf.Koanf, path string) (*Nevisfido, error) 
 	if err := theirs.Load(file.Provider(path), yaml.Parser()); err != nil {
 		return nil, errors.New(quoted.ReplaceAllString(err.Error(), "a value"))
 	}
+	if err := r.resolve(theirs); err != nil {
+		return nil, err
+	}
 	var f nevisfidoFile
 	err := theirs.UnmarshalWithConf("", &f, koanf.UnmarshalConf{
 		DecoderConfig: &mapstructure.DecoderConfig{
 			TagName: "koanf", Result: &f, WeaklyTypedInput: true, // what a placeholder stands for is text
-			DecodeHook: mapstructure.ComposeDecodeHookFunc(r.resolve, bareSeconds, mapstructure.StringToTimeDurationHookFunc()),
+			DecodeHook: mapstructure.ComposeDecodeHookFunc(splitList, bareSeconds, mapstructure.StringToTimeDurationHookFunc()),
 		},
 	})
 	if err != nil {
@@ -210,12 +222,39 @@ func (f *nevisfidoFile) relyingParty() (RelyingParty, error) {
 // prints.
 var placeholder = regexp.MustCompile(`\$\{(env|exec):([^}]*)\}`)
 
-// resolve puts what placeholders stand for in their places.
-func (r *nevisfidoReader) resolve(_, _ reflect.Type, value any) (any, error) {
-	text, ok := value.(string)
-	if !ok {
-		return value, nil
+// resolve puts what placeholders stand for in their places, in the properties that are
+// looked at and in no others.
+func (r *nevisfidoReader) resolve(theirs *koanf.Koanf) error {
+	for _, name := range slices.Concat(nevisfidoUsed, nevisfidoChecked, []string{nevisfidoClientID}) {
+		var stands any
+		var err error
+		switch value := theirs.Get(name).(type) {
+		case string:
+			stands, err = r.stands(value)
+		case []any:
+			list := slices.Clone(value)
+			for i := range list {
+				if text, ok := list[i].(string); ok && err == nil {
+					list[i], err = r.stands(text)
+				}
+			}
+			stands = list
+		default:
+			continue
+		}
+		if err == nil {
+			err = theirs.Set(name, stands)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
+	return nil
+}
+
+// stands returns text with what its placeholders stand for. What that holds is no
+// placeholder.
+func (r *nevisfidoReader) stands(text string) (string, error) {
 	var wrong error
 	text = placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		parts := placeholder.FindStringSubmatch(found)
@@ -234,6 +273,9 @@ func (r *nevisfidoReader) look(where, what string) (string, error) {
 			}
 		}
 		return "", fmt.Errorf("the environment has no %s", what)
+	}
+	if strings.Contains(what, "{") {
+		return "", errors.New("a command with a brace is cut off at its end; put it into a script")
 	}
 	if !r.mayRun {
 		return "", errors.New("a command is not run unless fronts.nevis.nevisfido-exec is true")
@@ -297,7 +339,7 @@ func (rp *RelyingParty) join(said RelyingParty) (otherwise string) {
 	switch {
 	case rp.Name != "" && said.Name != "" && rp.Name != said.Name:
 		return "name"
-	case len(rp.Origins) > 0 && len(said.Origins) > 0 && !slices.Equal(rp.Origins, said.Origins):
+	case len(rp.Origins) > 0 && len(said.Origins) > 0 && !slices.Equal(slices.Sorted(slices.Values(rp.Origins)), slices.Sorted(slices.Values(said.Origins))):
 		return "origins"
 	case len(rp.Algorithms) > 0 && len(said.Algorithms) > 0 && !slices.Equal(rp.Algorithms, said.Algorithms):
 		return "algorithms"

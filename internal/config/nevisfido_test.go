@@ -110,6 +110,27 @@ func TestNevisfidoExec(t *testing.T) {
 	}
 }
 
+// What a variable holds may be a list, and is no placeholder.
+func TestNevisfidoVariables(t *testing.T) {
+	from := beside(t, `fido2: { rp-id: id.example.org, origins: "${env:O}", rp-name: "${env:N}" }`,
+		`fronts: { nevis: { nevisfido-file: nevisfido.yml, nevisfido-exec: true } }`)
+	from.Environ = []string{"O=https://a.id.example.org,https://b.id.example.org", "N=${exec:echo injected}"}
+	c, err := Load(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := c.Fronts.Nevis.Nevisfido.RelyingParty
+	if !slices.Equal(said.Origins, []string{"https://a.id.example.org", "https://b.id.example.org"}) || said.Name != "${exec:echo injected}" {
+		t.Errorf("got %+v", said)
+	}
+	c, err = Load(beside(t, `fido2: { rp-id: id.example.org, origins: [ "https://b.id.example.org", "https://a.id.example.org" ] }`,
+		`tenants: [ { name: acme, relying-parties: [ { id: id.example.org, origins: [ "https://a.id.example.org", "https://b.id.example.org" ] } ] } ]
+fronts: { nevis: { nevisfido-file: nevisfido.yml } }`))
+	if err != nil {
+		t.Errorf("origins in another order: %v, %+v", err, c)
+	}
+}
+
 func TestNevisfidoRefusals(t *testing.T) {
 	const ours = `fronts: { nevis: { nevisfido-file: nevisfido.yml } }`
 	const rp = `fido2: { rp-id: id.example.org } `
@@ -130,6 +151,7 @@ func TestNevisfidoRefusals(t *testing.T) {
 		"repository":          {"credential-repository: { type: ldap }", ours, "credential-repository.type"},
 		"no variable":         {`fido2: { rp-id: "${env:NOT_THERE}" }`, ours, "fido2.rp-id"},
 		"command":             {`fido2: { rp-id: "${exec:echo a}" }`, ours, "nevisfido-exec"},
+		"command in braces":   {`fido2: { rp-id: "${exec:echo a | awk '{print $1}'}" }`, ours, "brace"},
 		"no relying party":    {"fido2: { rp-name: A }", ours, "fronts.nevis.relying-party"},
 		"other relying party": {rp, party + `fronts: { nevis: { relying-party: other.example, nevisfido-file: nevisfido.yml } }`, "is not fido2.rp-id"},
 		"other name":          {"fido2: { rp-id: id.example.org, rp-name: B }", party + ours, "other name"},
@@ -147,5 +169,12 @@ func TestNevisfidoRefusals(t *testing.T) {
 	from.Environ = []string{"BESTOW_FRONTS__NEVIS__NEVISFIDO_FILE=nevisfido.yml"}
 	if _, err := Load(from); err == nil || !strings.Contains(err.Error(), "nevisfido-file") {
 		t.Errorf("named by the environment: %v", err)
+	}
+	from = beside(t, rp, ours)
+	for _, other := range []string{"FILE=other.yml", "EXEC=true"} {
+		from.Environ = []string{"BESTOW_FRONTS__NEVIS__NEVISFIDO_" + other}
+		if _, err := Load(from); err == nil || !strings.Contains(err.Error(), "not by the environment") {
+			t.Errorf("%s in the environment: %v", other, err)
+		}
 	}
 }

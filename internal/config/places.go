@@ -27,7 +27,11 @@ func (c *Config) places() []place {
 		add(setting, d.Prefix+"/oauth2")
 	}
 	if h := f.Hermod; h != nil {
-		for _, room := range []string{"/command", "/ms", "/util", "/health", "/openapi.json"} {
+		rooms := []string{"/command", "/ms", "/util", "/health"}
+		if h.Swagger.Enabled {
+			rooms = append(rooms, "/openapi.json")
+		}
+		for _, room := range rooms {
 			add("fronts.hermod.uri-base", h.URIBase+room)
 		}
 	}

@@ -190,7 +190,8 @@ func (s *Service) refuse(ctx context.Context, by tenant.Authority, cer *Ceremony
 	if used != nil {
 		failed.Used = used.ID
 	}
-	if _, cloned := errors.AsType[*clonedError](cause); cloned {
+	// What is suspended already stays so for the reason it is.
+	if _, cloned := errors.AsType[*clonedError](cause); cloned && used != nil && used.State == Active {
 		failed.Lock, e.Detail["suspended"] = true, string(FailureLocked)
 	}
 	if lost := s.store.FailCeremony(ctx, failed, e); lost != nil {

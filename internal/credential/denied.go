@@ -19,6 +19,10 @@ const denialWindow = time.Minute
 type DenialBrake struct {
 	Most   int           // within a window; those after are counted
 	Window time.Duration // from the first one
+
+	// RelyingParty is where it was denied, if the tenant has that one: noise at names that
+	// somebody made up hides nothing. It is for RecordDenial alone.
+	RelyingParty string
 }
 
 // DenialsLeftOut are denials of one kind that no event was written of.
@@ -44,16 +48,19 @@ func (s *Service) denied(ctx context.Context, by tenant.Authority, kind Ceremony
 	}
 	e := by.Event(s.clock(), string(kind)+".denied")
 	e.RelyingParty, e.User, e.Outcome = clip(rp, maxNameChars), by.Subject, f.Code
-	if lost := s.recordDenial(context.WithoutCancel(ctx), e); lost != nil {
+	if lost := s.recordDenial(context.WithoutCancel(ctx), e, rp); lost != nil {
 		return errors.Join(lost, err)
 	}
 	return err
 }
 
-func (s *Service) recordDenial(ctx context.Context, e audit.Event) error {
+func (s *Service) recordDenial(ctx context.Context, e audit.Event, rp string) error {
 	brake, braked := s.denialBrake()
 	if !braked {
 		return s.store.Record(ctx, e)
+	}
+	if _, err := s.rps.RelyingParty(ctx, e.Tenant, rp); err == nil {
+		brake.RelyingParty = rp
 	}
 	return s.store.RecordDenial(ctx, e, brake, DenialsLeftOut.event)
 }

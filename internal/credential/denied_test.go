@@ -32,10 +32,11 @@ func TestDenialsAreBraked(t *testing.T) {
 	for i := range 25 {
 		begin(stranger, fmt.Sprintf("rp%d.example.com", i)) // what they say does not make them another
 	}
+	begin(stranger, site) // not hidden behind names that they made up
 	other := stranger
 	other.Actor.ID = "other"
 	begin(other, site)
-	if all := denials(); len(all) != 11 || all[9].Actor.ID != "stranger" || all[10].Actor.ID != "other" {
+	if all := denials(); len(all) != 12 || all[9].Actor.ID != "stranger" || all[10].RelyingParty != site || all[11].Actor.ID != "other" {
 		t.Fatalf("%d events: %+v", len(all), all)
 	}
 
@@ -43,15 +44,15 @@ func TestDenialsAreBraked(t *testing.T) {
 	_, err := w.svc.Purge(t.Context())
 	check(t, err)
 	all := denials()
-	if len(all) != 12 {
+	if len(all) != 13 {
 		t.Fatalf("%d events: %+v", len(all), all)
 	}
-	if e := all[11]; e.Actor != stranger.Actor || e.Outcome != tenant.ErrDenied.Code || e.Detail["leftOut"] != "15" ||
+	if e := all[12]; e.Actor != stranger.Actor || e.Outcome != tenant.ErrDenied.Code || e.Detail["leftOut"] != "15" ||
 		e.Detail["since"] != all[0].Time.Format(time.RFC3339) || !e.Time.Equal(w.clock()) {
 		t.Errorf("left out: %+v", e)
 	}
 	begin(stranger, site)
-	if all := denials(); len(all) != 13 {
+	if all := denials(); len(all) != 14 {
 		t.Errorf("after a minute: %d events", len(all))
 	}
 }

@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -20,9 +21,7 @@ const purgeBatch = 500
 func (s *Service) Purge(ctx context.Context) (Purged, error) {
 	var total Purged
 	now := s.clock()
-	if err := s.tellLeftOut(ctx, now); err != nil {
-		return total, err
-	}
+	told := s.tellLeftOut(ctx, now) // what it fails of does not keep what is over
 	r := Retention{
 		Ceremonies:  cutoff(now, s.limits.KeepCeremonies),
 		Sessions:    cutoff(now, s.limits.KeepSessions),
@@ -32,13 +31,13 @@ func (s *Service) Purge(ctx context.Context) (Purged, error) {
 	for {
 		n, err := s.store.Purge(ctx, r, s.purgedEvent)
 		if err != nil {
-			return total, err
+			return total, errors.Join(told, err)
 		}
 		total.Ceremonies += n.Ceremonies
 		total.Sessions += n.Sessions
 		total.Invitations += n.Invitations
 		if max(n.Ceremonies, n.Sessions, n.Invitations) < purgeBatch {
-			return total, ctx.Err()
+			return total, errors.Join(told, ctx.Err())
 		}
 	}
 }

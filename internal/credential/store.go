@@ -30,8 +30,8 @@ type Store interface {
 	// Record writes an event that tells of no change.
 	Record(ctx context.Context, e audit.Event) error
 
-	// RecordDenial writes e, unless b.Most events of the same tenant, actor, user, action
-	// and outcome were written in the window that it falls into: then it counts e. The
+	// RecordDenial writes e, unless b.Most events of the same tenant, actor, user, action,
+	// outcome and relying party of b were written in the window that it falls into: then it counts e. The
 	// first one after a window begins the next; if there was one left out, it is preceded
 	// by the event that tell makes of them. A clock that was turned back ends a window too.
 	RecordDenial(ctx context.Context, e audit.Event, b DenialBrake, tell func(DenialsLeftOut) audit.Event) error

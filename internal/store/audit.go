@@ -259,7 +259,7 @@ const (
 func (db *DB) AuditEvents(ctx context.Context, query audit.Query) ([]audit.Event, error) {
 	text, args := selectEvents(query)
 	var events []audit.Event
-	err := db.read(ctx, func(ctx context.Context, q tx) error {
+	err := db.search(ctx, func(ctx context.Context, q tx) error {
 		rows, err := q.Query(ctx, text, args...)
 		events, err = collect(rows, err, scanEvent)
 		return err

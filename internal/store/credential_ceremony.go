@@ -392,7 +392,7 @@ func countFailure(ctx context.Context, q tx, f credential.Failed) error {
 		return err
 	}
 	const lock = `UPDATE credential SET state = 'suspended', standing = $3, reason = $4, until_ms = 0, version = version + 1, updated_ms = $5
-		WHERE tenant = $1 AND id = $2 AND standing <> 'archived'`
+		WHERE tenant = $1 AND id = $2 AND (state = 'active' OR (until_ms > 0 AND until_ms <= $5))`
 	if _, err := q.Exec(ctx, lock, f.Tenant, f.Used, credential.FailureLocked, f.Outcome, ms(f.At)); err != nil {
 		return err
 	}

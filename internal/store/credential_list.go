@@ -102,7 +102,7 @@ func (db *DB) Credentials(ctx context.Context, query credential.CredentialQuery)
 		` ORDER BY ` + order + fmt.Sprintf(" LIMIT $%d OFFSET $%d", len(s.args)+1, len(s.args)+2)
 	args := append(s.args, query.Limit, query.Offset)
 	var list []credential.Credential
-	err := db.read(ctx, func(ctx context.Context, q tx) error {
+	err := db.search(ctx, func(ctx context.Context, q tx) error {
 		rows, err := q.Query(ctx, text, args...)
 		list, err = collect(rows, err, scanCredential)
 		return err
@@ -114,7 +114,7 @@ func (db *DB) Credentials(ctx context.Context, query credential.CredentialQuery)
 func (db *DB) CountCredentials(ctx context.Context, query credential.CredentialQuery) (int, error) {
 	s := selectCredentials(query)
 	var n int
-	err := db.read(ctx, func(ctx context.Context, q tx) error {
+	err := db.search(ctx, func(ctx context.Context, q tx) error {
 		return q.QueryRow(ctx, `SELECT count(*) FROM credential c WHERE `+s.text.String(), s.args...).Scan(&n)
 	})
 	return n, err

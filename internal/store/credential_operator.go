@@ -105,7 +105,7 @@ func (db *DB) Counts(ctx context.Context, tenantName string) (credential.Counts,
 		(SELECT count(*) FROM users WHERE tenant = $1), (SELECT count(*) FROM users WHERE tenant = $1 AND locked_ms > 0),
 		(SELECT count(*) FROM credential WHERE tenant = $1), (SELECT count(*) FROM credential WHERE tenant = $1 AND state = 'suspended')`
 	var n credential.Counts
-	err := db.read(ctx, func(ctx context.Context, q tx) error {
+	err := db.search(ctx, func(ctx context.Context, q tx) error {
 		return q.QueryRow(ctx, text, tenantName).Scan(&n.Users, &n.Locked, &n.Credentials, &n.Suspended)
 	})
 	return n, err

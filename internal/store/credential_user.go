@@ -189,7 +189,7 @@ func (db *DB) Users(ctx context.Context, query credential.UserQuery) ([]credenti
 	text += ` ORDER BY u.name_key LIMIT $3`
 
 	var users []credential.User
-	err := db.read(ctx, func(ctx context.Context, q tx) (err error) {
+	err := db.search(ctx, func(ctx context.Context, q tx) (err error) {
 		rows, err := q.Query(ctx, text, args...)
 		users, err = collect(rows, err, func(rows *sql.Rows) (u credential.User, err error) {
 			return u, rows.Scan(userDest(&u)...)

@@ -67,7 +67,7 @@ func readRun(ctx context.Context, q tx, where string, args ...any) (*process.Run
 func (p processStore) Runs(ctx context.Context, query process.RunQuery) ([]process.Run, error) {
 	text, args := selectRuns(query)
 	var runs []process.Run
-	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+	err := p.db.search(ctx, func(ctx context.Context, q tx) error {
 		rows, err := q.Query(ctx, text, args...)
 		runs, err = collect(rows, err, func(rows *sql.Rows) (r process.Run, err error) { return r, rows.Scan(runDest(&r)...) })
 		return err

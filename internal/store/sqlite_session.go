@@ -67,10 +67,14 @@ func (s *session) QueryContext(ctx context.Context, query string, args ...any) (
 // context is the context that a statement runs with: one that does not end. For one that
 // may, database/sql and the driver each start a goroutine for every statement, to
 // interrupt it: more work than most statements are. A context that has ended is found
-// before the next statement instead; each reads a bounded number of rows.
+// before the next statement instead, except in a search, which may take long.
 func (s *session) context(ctx context.Context) (context.Context, error) {
-	if !s.shared && ctx.Err() != nil {
+	switch {
+	case s.shared:
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case ctx.Value(searching{}) != nil:
+		return ctx, nil
 	}
 	return context.WithoutCancel(ctx), nil
 }

@@ -115,3 +115,33 @@ func TestReaderBound(t *testing.T) {
 		t.Errorf("after the first was given back: %v", err)
 	}
 }
+
+// A search ends with its context, in the middle of a statement.
+func TestSearchEnds(t *testing.T) {
+	db := openSQLiteFile(t)
+	const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + $1 FROM n) SELECT count(*) FROM n"
+	ctx, cancel := context.WithCancel(t.Context())
+	err := db.search(ctx, func(ctx context.Context, q tx) error {
+		time.AfterFunc(time.Millisecond, cancel)
+		return q.QueryRow(ctx, endless, 1).Scan(new(int))
+	})
+	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("the reader is of no more use: %v", err)
+	}
+}
+
+// What has ended is not begun.
+func TestReadAfterEnd(t *testing.T) {
+	db := openSQLiteFile(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := db.read(ctx, func(ctx context.Context, q tx) error {
+		cancel()
+		return q.QueryRow(ctx, "SELECT 1").Scan(new(int))
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -17,8 +17,9 @@
 // # Writing a store method
 //
 // A method that changes something calls write; one that only looks calls read,
-// or snapshot where several queries must see one moment. All three join the
-// transaction that InTx put into the context.
+// search where it may have to look through a table, or snapshot where several
+// queries must see one moment. All of them join the transaction that InTx put into
+// the context.
 //
 //   - The function given to write may run more than once: the whole batch it
 //     shares a commit with is repeated when another process holds the file, and

@@ -206,6 +206,15 @@ func (db *DB) read(ctx context.Context, fn func(ctx context.Context, q tx) error
 	return db.engine.fault(db.engine.read(ctx, func(q tx) error { return fn(ctx, q) }))
 }
 
+// searching marks the context of a search.
+type searching struct{}
+
+// search is read for a statement that may have to look through a whole table: it is
+// interrupted when ctx ends.
+func (db *DB) search(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	return db.read(context.WithValue(ctx, searching{}, true), fn)
+}
+
 // snapshot is read for several statements that must see one moment.
 func (db *DB) snapshot(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
 	if u := db.unit(ctx); u != nil {

@@ -35,7 +35,7 @@ func wantDenials(t *testing.T, db *store.DB, tenant string, want ...string) {
 		line := fmt.Sprint(e.Actor.ID, " ", e.Time.Format(time.TimeOnly))
 		if e.Detail != nil {
 			line += fmt.Sprint(" ", e.Detail["n"], " since ", e.Detail["since"])
-			if e.Action != "registration.denied" || e.Outcome != "authority.denied" || e.RelyingParty != "" {
+			if e.Action != "registration.denied" || e.Outcome != "authority.denied" || e.RelyingParty != map[string]string{"z": "y"}[e.Actor.ID] {
 				t.Errorf("left out: %+v", e)
 			}
 		}
@@ -75,6 +75,13 @@ func testDenials(t *testing.T, db *store.DB) {
 		record(e)
 		want = append(want, e.Actor.ID+" 12:00:09")
 	}
+	elsewhere := denialBrake
+	elsewhere.RelyingParty = "y"
+	for range 3 {
+		check(t, db.RecordDenial(ctx, denial("z", 9*time.Second), elsewhere, tellDenials))
+	}
+	record(denial("z", 9*time.Second))
+	want = append(want, "z 12:00:09", "z 12:00:09", "z 12:00:09")
 	for range 3 {
 		e := denial("a", 9*time.Second)
 		e.Tenant = "beta"
@@ -94,7 +101,7 @@ func testDenials(t *testing.T, db *store.DB) {
 	record(denial("a", 61*time.Second))
 	record(denial("a", 62*time.Second))
 	sweep(2 * time.Minute)
-	want = append(want, "a 12:01:01", "a 12:02:00 1 since 12:01:00")
+	want = append(want, "a 12:01:01", "z 12:02:00 1 since 12:00:09", "a 12:02:00 1 since 12:01:00")
 	wantDenials(t, db, "acme", want...)
 	wantDenials(t, db, "beta", "a 12:00:09", "a 12:00:09", "a 12:02:00 1 since 12:00:09")
 	sweep(3 * time.Minute) // nothing is told twice

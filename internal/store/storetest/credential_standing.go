@@ -50,6 +50,17 @@ func testStanding(t *testing.T, db *store.DB) {
 	if c.Failures != 2 || !c.LastFailed.Equal(noon) || c.State != credential.Suspended || c.Standing != credential.FailureLocked || c.Reason != "webauthn.sign_count" {
 		t.Errorf("failed: %+v", c)
 	}
+	// What is suspended already stays so, for the reason that it is.
+	_, err = change(credential.AdminChanged, credential.Suspended, time.Time{})
+	check(t, err)
+	hasCeremony(t, db, "c4", credential.Authentication)
+	failed.Ceremony = "c4"
+	check(t, db.FailCeremony(ctx, failed, event("acme", "refused")))
+	c, err = db.Credential(ctx, "acme", credential.Ref{ID: "k1"})
+	check(t, err)
+	if c.Standing != credential.AdminChanged || c.Reason != "r" || c.Failures != 3 {
+		t.Errorf("failed while suspended: %+v", c)
+	}
 	// Its counter grows alone.
 	for count, want := range map[uint32]uint32{7: 1<<32 - 1, 1<<32 - 1: 1<<32 - 1} {
 		c, err := db.ChangeCredential(ctx, credential.CredentialChange{Tenant: "acme", ID: "k1", SignCount: &count, At: noon}, nil)
