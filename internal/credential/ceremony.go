@@ -116,10 +116,12 @@ const (
 	maxRefChars       = 255
 )
 
-// CeremonyKey finds a ceremony by what its answer carries.
+// CeremonyKey finds a ceremony by the challenge that its answer carries or, where RequestID
+// is not empty, by the request that the answer is brought for.
 type CeremonyKey struct {
 	Tenant       string
 	RelyingParty string
 	Kind         CeremonyKind
 	Challenge    [sha256.Size]byte
+	RequestID    string
 }

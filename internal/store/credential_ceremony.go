@@ -161,13 +161,22 @@ func (db *DB) CountOpenCeremonies(ctx context.Context, tenant string, now time.T
 	return n, err
 }
 
+// answeredBy is the condition that a key sets for a ceremony y, and the value of its $4.
+func answeredBy(key credential.CeremonyKey) (condition string, value any) {
+	const of = `y.tenant = $1 AND y.relying_party = $2 AND y.kind = $3 AND `
+	if key.RequestID != "" {
+		return of + `y.request_id = $4 AND y.request_id IS NOT NULL`, key.RequestID
+	}
+	return of + `y.challenge = $4`, key.Challenge[:]
+}
+
 // RegistrationAt implements [credential.CeremonyStore].
 func (db *DB) RegistrationAt(ctx context.Context, key credential.CeremonyKey) (*credential.Pending, error) {
-	const text = `SELECT ` + ceremonyColumns + `, ` + userColumns + ` FROM ceremony y JOIN users u ON u.id = y.user_id
-		WHERE y.tenant = $1 AND y.relying_party = $2 AND y.kind = $3 AND y.challenge = $4`
+	condition, value := answeredBy(key)
+	text := `SELECT ` + ceremonyColumns + `, ` + userColumns + ` FROM ceremony y JOIN users u ON u.id = y.user_id WHERE ` + condition
 	p := &credential.Pending{User: new(credential.User)}
 	err := db.read(ctx, func(ctx context.Context, q tx) error {
-		err := q.QueryRow(ctx, text, key.Tenant, key.RelyingParty, key.Kind, key.Challenge[:]).
+		err := q.QueryRow(ctx, text, key.Tenant, key.RelyingParty, key.Kind, value).
 			Scan(append(ceremonyDest(&p.Ceremony), userDest(p.User)...)...)
 		if errors.Is(err, sql.ErrNoRows) {
 			return credential.ErrCeremonyUnknown
@@ -182,23 +191,22 @@ func (db *DB) RegistrationAt(ctx context.Context, key credential.CeremonyKey) (*
 
 // AuthenticationAt implements [credential.CeremonyStore].
 func (db *DB) AuthenticationAt(ctx context.Context, key credential.CeremonyKey, credentialID []byte) (*credential.Pending, error) {
-	const found = `SELECT ` + ceremonyColumns + `, ` + credentialColumns + `, ` + userColumns + ` FROM ceremony y
+	condition, value := answeredBy(key)
+	found := `SELECT ` + ceremonyColumns + `, ` + credentialColumns + `, ` + userColumns + ` FROM ceremony y
 		JOIN credential c ON c.tenant = y.tenant AND c.relying_party = y.relying_party AND c.credential_id = $5
-		JOIN users u ON u.id = c.user_id
-		WHERE y.tenant = $1 AND y.relying_party = $2 AND y.kind = $3 AND y.challenge = $4`
-	const alone = `SELECT ` + ceremonyColumns + ` FROM ceremony y
-		WHERE y.tenant = $1 AND y.relying_party = $2 AND y.kind = $3 AND y.challenge = $4`
+		JOIN users u ON u.id = c.user_id WHERE ` + condition
+	alone := `SELECT ` + ceremonyColumns + ` FROM ceremony y WHERE ` + condition
 	p := &credential.Pending{User: new(credential.User), Credential: new(credential.Credential)}
 	err := db.read(ctx, func(ctx context.Context, q tx) error {
 		dest := append(ceremonyDest(&p.Ceremony), credentialDest(p.Credential)...)
-		err := q.QueryRow(ctx, found, key.Tenant, key.RelyingParty, key.Kind, key.Challenge[:], credentialID).
+		err := q.QueryRow(ctx, found, key.Tenant, key.RelyingParty, key.Kind, value, credentialID).
 			Scan(append(dest, userDest(p.User)...)...)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		// The rare case: nobody has the credential, or there is no such ceremony.
 		p.User, p.Credential = nil, nil
-		err = q.QueryRow(ctx, alone, key.Tenant, key.RelyingParty, key.Kind, key.Challenge[:]).Scan(ceremonyDest(&p.Ceremony)...)
+		err = q.QueryRow(ctx, alone, key.Tenant, key.RelyingParty, key.Kind, value).Scan(ceremonyDest(&p.Ceremony)...)
 		if errors.Is(err, sql.ErrNoRows) {
 			return credential.ErrCeremonyUnknown
 		}

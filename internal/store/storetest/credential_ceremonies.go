@@ -40,6 +40,11 @@ func keyOf(c *credential.Ceremony) credential.CeremonyKey {
 	return credential.CeremonyKey{Tenant: c.Tenant, RelyingParty: c.RelyingParty, Kind: c.Kind, Challenge: c.Challenge}
 }
 
+// requestKeyOf finds c by its request, whatever the challenge.
+func requestKeyOf(c *credential.Ceremony) credential.CeremonyKey {
+	return credential.CeremonyKey{Tenant: c.Tenant, RelyingParty: c.RelyingParty, Kind: c.Kind, RequestID: c.RequestID}
+}
+
 // wantState fails unless the ceremony is in the state.
 func wantState(t testing.TB, db *store.DB, id credential.CeremonyID, want credential.CeremonyState) {
 	t.Helper()
@@ -191,48 +196,56 @@ func testCaps(t *testing.T, db *store.DB) {
 }
 
 func testCeremonyByAnswer(t *testing.T, db *store.DB) {
-	ctx := t.Context()
 	alice := hasUser(t, db, "alice")
 	bob := hasUser(t, db, "bob")
 	c := hasCeremony(t, db, "c1", credential.Registration)
 	a := hasCeremony(t, db, "c2", credential.Authentication)
 	made := hasCredential(t, db, "k1", bob)
+	for name, key := range map[string]func(*credential.Ceremony) credential.CeremonyKey{"challenge": keyOf, "request": requestKeyOf} {
+		t.Run("by "+name, func(t *testing.T) {
+			p, err := db.RegistrationAt(t.Context(), key(c))
+			check(t, err)
+			if !reflect.DeepEqual(&p.Ceremony, c) || !reflect.DeepEqual(p.User, alice) || p.Credential != nil {
+				t.Errorf("got %+v", p)
+			}
+			p, err = db.AuthenticationAt(t.Context(), key(a), made.CredentialID)
+			check(t, err)
+			want := *made
+			want.UserName = "" // not needed to judge
+			if !reflect.DeepEqual(&p.Ceremony, a) || !reflect.DeepEqual(p.User, bob) || !reflect.DeepEqual(p.Credential, &want) {
+				t.Errorf("got %+v\n%+v\nwant %+v", p, p.Credential, &want)
+			}
+			p, err = db.AuthenticationAt(t.Context(), key(a), []byte("nobody's"))
+			check(t, err)
+			if !reflect.DeepEqual(&p.Ceremony, a) || p.User != nil || p.Credential != nil {
+				t.Errorf("got %+v", p)
+			}
 
-	p, err := db.RegistrationAt(ctx, keyOf(c))
-	check(t, err)
-	if !reflect.DeepEqual(&p.Ceremony, c) || !reflect.DeepEqual(p.User, alice) || p.Credential != nil {
-		t.Errorf("got %+v", p)
+			for name, spoil := range map[string]func(*credential.CeremonyKey){
+				"tenant":        func(k *credential.CeremonyKey) { k.Tenant = "beta" },
+				"relying party": func(k *credential.CeremonyKey) { k.RelyingParty = "x.example" },
+				"kind":          func(k *credential.CeremonyKey) { k.Kind = "none" },
+				"answer": func(k *credential.CeremonyKey) {
+					k.Challenge[0] ^= 1
+					if k.RequestID != "" {
+						k.RequestID = "nobody's"
+					}
+				},
+			} {
+				ck, ak := key(c), key(a)
+				spoil(&ck)
+				spoil(&ak)
+				if _, err := db.RegistrationAt(t.Context(), ck); !errors.Is(err, credential.ErrCeremonyUnknown) {
+					t.Errorf("another %s: %v", name, err)
+				}
+				if _, err := db.AuthenticationAt(t.Context(), ak, made.CredentialID); !errors.Is(err, credential.ErrCeremonyUnknown) {
+					t.Errorf("another %s: %v", name, err)
+				}
+			}
+			swapped := key(a)
+			swapped.Kind = credential.Registration
+			_, err = db.RegistrationAt(t.Context(), swapped)
+			wantError(t, err, credential.ErrCeremonyUnknown)
+		})
 	}
-	p, err = db.AuthenticationAt(ctx, keyOf(a), made.CredentialID)
-	check(t, err)
-	want := *made
-	want.UserName = "" // not needed to judge
-	if !reflect.DeepEqual(&p.Ceremony, a) || !reflect.DeepEqual(p.User, bob) || !reflect.DeepEqual(p.Credential, &want) {
-		t.Errorf("got %+v\n%+v\nwant %+v", p, p.Credential, &want)
-	}
-	p, err = db.AuthenticationAt(ctx, keyOf(a), []byte("nobody's"))
-	check(t, err)
-	if !reflect.DeepEqual(&p.Ceremony, a) || p.User != nil || p.Credential != nil {
-		t.Errorf("got %+v", p)
-	}
-
-	for name, spoil := range map[string]func(*credential.CeremonyKey){
-		"tenant":        func(k *credential.CeremonyKey) { k.Tenant = "beta" },
-		"relying party": func(k *credential.CeremonyKey) { k.RelyingParty = "x.example" },
-		"challenge":     func(k *credential.CeremonyKey) { k.Challenge[0] ^= 1 },
-	} {
-		ck, ak := keyOf(c), keyOf(a)
-		spoil(&ck)
-		spoil(&ak)
-		if _, err := db.RegistrationAt(ctx, ck); !errors.Is(err, credential.ErrCeremonyUnknown) {
-			t.Errorf("another %s: %v", name, err)
-		}
-		if _, err := db.AuthenticationAt(ctx, ak, made.CredentialID); !errors.Is(err, credential.ErrCeremonyUnknown) {
-			t.Errorf("another %s: %v", name, err)
-		}
-	}
-	swapped := keyOf(a)
-	swapped.Kind = credential.Registration
-	_, err = db.RegistrationAt(ctx, swapped)
-	wantError(t, err, credential.ErrCeremonyUnknown)
 }
