@@ -30,7 +30,11 @@ medians ./internal/policy '^BenchmarkDecide$'
 echo "storing one tiny row a transaction, durable: the floor of everything stored"
 medians ./internal/store '^BenchmarkGroupCommit$/^sqlite$'
 echo
-go run ./test/load -rounds "$rounds"
+go run ./test/load -rounds "$rounds" -only registration,relay,processes,memory,idle
+for door in api nevis onewelcome onespan; do # each with a server of its own
+  echo
+  go run ./test/load -rounds "$rounds" -n 6400 -only authentication -door "$door"
+done
 echo
 if compgen -G "${PGBIN:-/usr/lib/postgresql/*/bin}/initdb" >/dev/null || [ -n "${BESTOW_TEST_POSTGRES:-}" ]; then
   BESTOW_TEST_POSTGRES_FSYNC=on scripts/with-postgres.sh bash -c \

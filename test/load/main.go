@@ -46,7 +46,7 @@ var (
 	flight   = flag.Int("flight", 64, "runs of processes at a time")
 	long     = flag.Int("long", 50_000, "runs of processes whose memory is looked at; 0 for none")
 	idle     = flag.Int("idle", 1000, "idle agents")
-	only     = flag.String("only", "", "registration, authentication, relay, processes, memory or idle")
+	only     = flag.String("only", "", "registration, authentication, relay, processes, memory, idle, with commas between; empty: all")
 	door     = flag.String("door", "", "sign in at this door alone: api, nevis, onewelcome or onespan")
 	profile  = flag.String("cpuprofile", "", "write a CPU profile to this file")
 	hold     = flag.String("hold", "", "internal: hold idle connections to this address")
@@ -111,7 +111,7 @@ func measure(ctx context.Context) error {
 		run  func(context.Context) error
 	}{{"registration", b.registration}, {"authentication", b.authentication}, {"relay", b.relay}, {"processes", b.processes}, {"memory", b.memory}, {"idle", b.idle}}
 	for _, part := range parts {
-		if *only != "" && *only != part.name {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), part.name) {
 			continue
 		}
 		if err := part.run(ctx); err != nil {
