@@ -52,7 +52,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	f := &front{c}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+c.Prefix+"/openapi.json", f.describe)
+	mux.HandleFunc("GET "+c.Prefix+"/openapi.json", web.OpenAPI(openapi, c.Prefix))
 	for path, serve := range map[string]handler{
 		"/attestation/options": f.creationOptions,
 		"/attestation/result":  f.register,

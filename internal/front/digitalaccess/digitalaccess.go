@@ -70,7 +70,7 @@ func New(c Config) (http.Handler, error) {
 	mux.Handle("POST "+c.Prefix+"/oauth2/token", &web.TokenEndpoint{
 		Callers: f.callers, Tenant: c.Tenant, RelyingParty: c.RelyingParty,
 	})
-	mux.HandleFunc("GET "+c.Prefix+"/fido/openapi.json", f.describe)
+	mux.HandleFunc("GET "+c.Prefix+"/fido/openapi.json", web.OpenAPI(openapi, c.Prefix))
 	for pattern, serve := range map[string]handler{
 		"GET /fido/options":             f.options,
 		"POST /fido/credentials":        f.store,

@@ -130,7 +130,7 @@ func New(c Config) (*Door, error) {
 	mux.Handle(fido+"/assertion/options", &endpoint{d, d.assertionOptions, &c.Modes.AuthenticationOptions, true})
 	mux.Handle(fido+"/assertion/result", &endpoint{d, d.assertionResult, &c.Modes.AuthenticationResult, true})
 	mux.Handle(fido+"/status", &endpoint{d, d.status, &c.Modes.Status, false})
-	mux.HandleFunc("GET "+fido+"/openapi.json", d.describe)
+	mux.HandleFunc("GET "+fido+"/openapi.json", web.OpenAPI(d.document, ""))
 	if c.IDM != nil {
 		d.mountIDM(mux)
 	}

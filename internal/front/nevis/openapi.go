@@ -3,7 +3,6 @@ package nevis
 import (
 	_ "embed"
 	"encoding/json"
-	"net/http"
 	"strings"
 )
 
@@ -37,13 +36,4 @@ func (d *Door) described() ([]byte, error) {
 		return nil, err
 	}
 	return json.MarshalIndent(doc, "", "  ")
-}
-
-// describe serves openapi with the prefixes the door has. It says nothing that is not
-// in the manual, so it asks nobody who they are.
-func (d *Door) describe(w http.ResponseWriter, _ *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-cache")
-	_, _ = w.Write(d.document) // the peer may be gone; there is nobody to tell
 }

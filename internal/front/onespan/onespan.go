@@ -95,7 +95,7 @@ func New(c Config) (http.Handler, error) {
 		f.tenants[t.Name] = &t
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+c.Prefix+"/openapi.json", f.describe)
+	mux.HandleFunc("GET "+c.Prefix+"/openapi.json", web.OpenAPI(openapi, c.Prefix))
 	for _, r := range f.routes() {
 		mux.Handle(r.method+" "+c.Prefix+r.path, f.admit(r.serve))
 	}

@@ -80,7 +80,7 @@ func New(c Config) (http.Handler, error) {
 	f := &front{Config: c, callers: web.NewCallers(c.Directory, via, c.Now)}
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+c.Prefix+"/openapi.json", f.describe)
+	mux.HandleFunc("GET "+c.Prefix+"/openapi.json", web.OpenAPI(openapi, c.Prefix))
 	for _, route := range []struct {
 		method, path string
 		serve        handler
