@@ -1,13 +1,10 @@
 package config
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -160,29 +157,6 @@ func (c *Client) complete(at func(*string)) (err error) {
 	return err
 }
 
-// readCertificates reads the certificates of a PEM file.
-func readCertificates(path string) ([]*x509.Certificate, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var all []*x509.Certificate
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("holds a %s; certificates alone belong there", block.Type)
-		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, certificate)
-	}
-	if len(all) == 0 {
-		return nil, errors.New("holds no certificate")
-	}
-	return all, nil
-}
-
 func (c *Config) completeFronts(at func(*string)) error {
 	if da := c.Fronts.DigitalAccess; da != nil {
 		if err := c.knowsRelyingParty(&da.Tenant, da.RelyingParty); err != nil {
@@ -267,74 +241,6 @@ func (c *Config) tenantOf(name *string) (*Tenant, error) {
 	return nil, fmt.Errorf("tenant: there is no tenant %q", *name)
 }
 
-func (c *Config) completeHermod(h *Hermod, at func(*string)) error {
-	if _, err := c.tenantOf(&h.Tenant); err != nil {
-		return err
-	}
-	if err := checkPrefix(&h.URIBase); err != nil {
-		return fmt.Errorf("uri-base: %w", err)
-	}
-	if h.PublicURL != "" {
-		if err := checkHTTPS(h.PublicURL); err != nil {
-			return fmt.Errorf("public-url: %w", err)
-		}
-		h.PublicURL = strings.TrimSuffix(h.PublicURL, "/")
-		if !strings.HasSuffix(h.PublicURL, "/ms") {
-			return errors.New("public-url: its path has to end in /ms, by which agents know a message box")
-		}
-	}
-	if h.Callback.Attempts < 1 || h.Callback.RetryDelay < 0 {
-		return errors.New("callback: attempts begin at 1 and retry-delay at 0")
-	}
-	seen := map[string]bool{}
-	for i := range h.AllowedClients {
-		cl := &h.AllowedClients[i]
-		if err := cl.complete(at); err != nil {
-			return fmt.Errorf("allowed-clients[%d].%w", i, err)
-		}
-		if seen[cl.ClientID] {
-			return fmt.Errorf("allowed-clients[%d].client-id: %q stands twice", i, cl.ClientID)
-		}
-		seen[cl.ClientID] = true
-	}
-	return nil
-}
-
-func (c *HermodClient) complete(at func(*string)) (err error) {
-	at(&c.KeyFile)
-	at(&c.CallbackBasicAuthFile)
-	at(&c.AttestationKeys)
-	if c.ClientID == "" || strings.Contains(c.ClientID, ":") {
-		return errors.New("client-id: is missing or holds a colon")
-	}
-	if c.Keys, err = readKeys(c.Key, c.KeyFile); err != nil {
-		return err
-	}
-	if c.CallbackBasicAuthFile != "" {
-		lines, err := readLines(c.CallbackBasicAuthFile)
-		if err != nil || len(lines) != 1 {
-			return errors.New("callback-basic-auth-file: want one line username:password")
-		}
-		c.CallbackBasicAuth = lines[0]
-	}
-	if c.CallbackBasicAuth != "" && !strings.Contains(c.CallbackBasicAuth, ":") {
-		return errors.New("callback-basic-auth: want username:password")
-	}
-	if c.CallbackURL != "" {
-		u, err := url.Parse(c.CallbackURL)
-		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" {
-			return errors.New("callback-url: want an http or https URL without user, query or fragment")
-		}
-		c.CallbackURL = strings.TrimSuffix(c.CallbackURL, "/")
-	}
-	if c.AttestationKeys != "" {
-		if c.AttestationSet, err = readSmall(c.AttestationKeys); err != nil {
-			return fmt.Errorf("attestation-keys: %w", err)
-		}
-	}
-	return nil
-}
-
 // ownPaths are where our own API and pages are; no front may stand over them.
 var ownPaths = []string{"/api/v1", "/assets", "/console", "/enrol", "/signin", "/task"}
 
@@ -371,53 +277,4 @@ func checkHTTPS(text string) error {
 		return errors.New("want an https URL without user, query or fragment") // never quotes it: it may hold a password
 	}
 	return nil
-}
-
-// readKeys returns the keys of a client: one inline, or one a line of a file, the
-// newest first. Two keys at once are how a key is changed without downtime.
-func readKeys(inline, path string) ([]string, error) {
-	if (inline == "") == (path == "") {
-		return nil, errors.New("key: give either key or key-file")
-	}
-	keys := []string{inline}
-	if path != "" {
-		var err error
-		if keys, err = readLines(path); err != nil {
-			return nil, fmt.Errorf("key-file: %w", err)
-		}
-	}
-	for _, k := range keys {
-		if len(k) < minKeyLength {
-			return nil, fmt.Errorf("key: must be at least %d random characters", minKeyLength)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("key-file: holds no key")
-	}
-	return keys, nil
-}
-
-func readLines(path string) ([]string, error) {
-	text, err := readSmall(path)
-	if err != nil {
-		return nil, err
-	}
-	var lines []string
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			lines = append(lines, line)
-		}
-	}
-	return lines, nil
-}
-
-func readSmall(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxSecretFileBytes {
-		return nil, fmt.Errorf("%s is too large", path)
-	}
-	return os.ReadFile(path)
 }
