@@ -38,15 +38,15 @@ func (t tx) Exec(ctx context.Context, query string, args ...any) (int64, error) 
 }
 
 // Later runs a statement of which nobody needs an answer before the transaction goes on. On
-// PostgreSQL it waits for the next one that somebody does need, or for COMMIT, and saves a
-// round trip; its error is that of the call that it has waited for. Statements are run in
-// the order of the calls.
+// PostgreSQL it waits for the next one that somebody does need, or for the end of its part
+// or transaction, and saves a round trip; its error is that of the call that it has waited
+// for. Statements are run in the order of the calls.
 func (t tx) Later(ctx context.Context, query string, args ...any) error {
 	return t.laterFor(ctx, statement{text: query, args: args})
 }
 
 // LaterFor is Later for a statement whose count of changed rows has to be judged: an
-// error of then undoes the transaction.
+// error of then undoes the part or transaction, even if nobody hears of it.
 func (t tx) LaterFor(ctx context.Context, then func(changed int64) error, query string, args ...any) error {
 	return t.laterFor(ctx, statement{query, args, then})
 }
