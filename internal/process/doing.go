@@ -21,16 +21,26 @@ type doing struct {
 	job   *Job
 	run   *Run // nil until it is read
 	spare bool
+	then  *followUps // what comes of it, to be started once it is stored
 }
 
+// do does the job, and returns the next one for the caller, if it is free to do one.
 func (d *doing) do(ctx context.Context) (*Job, error) {
+	if err := d.doAll(ctx); err != nil {
+		d.dropThen()
+		return nil, err
+	}
+	return d.then.start(d.run), nil
+}
+
+func (d *doing) doAll(ctx context.Context) error {
 	if d.job.Kind == StopJob {
-		return nil, d.stop(ctx)
+		return d.stop(ctx)
 	}
 	if d.run == nil {
 		r, err := d.s.store.Run(ctx, d.job.Tenant, d.job.Run)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		d.run = r
 	}
@@ -40,41 +50,56 @@ func (d *doing) do(ctx context.Context) (*Job, error) {
 			return bpmn.TimerFired{At: at, Token: d.job.Token, Element: d.job.Element}, nil
 		}})
 	case CallJob:
-		return nil, d.call(ctx)
+		return d.call(ctx)
 	case ReturnJob:
 		return d.comeBack(ctx)
 	}
-	return d.work(ctx)
+	// What the work has written in our own database becomes lasting with what comes of it.
+	before := d.run
+	err := d.s.store.Together(ctx, func(ctx context.Context) error {
+		d.run = before
+		d.dropThen() // of an attempt that did not last
+		return d.work(ctx)
+	})
+	if err != nil {
+		d.run = before
+	}
+	return err
+}
+
+func (d *doing) dropThen() {
+	d.then.drop()
+	d.then = nil
 }
 
 // move applies what came of the job to its run, and ends the job.
-func (d *doing) move(ctx context.Context, m *move) (*Job, error) {
+func (d *doing) move(ctx context.Context, m *move) error {
 	claim := d.job.claim()
 	m.token, m.spend, m.spare = d.job.Token, &claim, d.spare && d.s.hands.isOpen()
 	// What was done may not be done again only because the node is to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	r, next, err := d.s.moveOn(ctx, d.run, m)
+	run, then, err := d.s.moveOn(ctx, d.run, m)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d.run = r
-	return next, nil
+	d.run, d.then = run, then
+	return nil
 }
 
 // work does a service task.
-func (d *doing) work(ctx context.Context) (*Job, error) {
+func (d *doing) work(ctx context.Context) error {
 	def, err := d.s.definition(ctx, d.run.Tenant, d.run.Definition, d.run.Version)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	e := def.Elements[d.job.Element]
 	h := d.s.handlers[e.Work.Task]
 	if h == nil {
-		return nil, ErrHandlerUnknown.Saying("This server has no task ${%s}.", e.Work.Task)
+		return ErrHandlerUnknown.Saying("This server has no task ${%s}.", e.Work.Task)
 	}
 	if times, _ := d.retries(def); d.job.Attempt > times+1 {
-		return nil, errNoOutcome
+		return errNoOutcome
 	}
 	result, err := d.callHandler(ctx, h)
 	if failed, ok := errors.AsType[*TaskError](err); ok {
@@ -83,10 +108,10 @@ func (d *doing) work(ctx context.Context) (*Job, error) {
 		}})
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if result.Wait != nil {
-		return nil, d.wait(ctx, h, &result)
+		return d.wait(ctx, h, &result)
 	}
 	outputs, secrets := hide(result.Outputs, result.Secrets)
 	m := &move{secrets: secrets, event: func(at time.Time, _ *Run) (bpmn.Event, error) {

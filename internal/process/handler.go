@@ -9,7 +9,10 @@ import (
 // Handler does the work of one kind of service task. It may be called more than once
 // for the same work, after a crash for instance: [Work.Key] is the same each time, and
 // what it does with it has to come out the same. It is called from several goroutines at
-// once, outside any transaction.
+// once.
+//
+// What it writes in our own database, with the context it is given, becomes lasting together
+// with its outcome, or not at all. So it writes last: from there on it holds up others.
 type Handler interface {
 	// Check judges a task's parameters when a definition is deployed: the names that are
 	// there, and the values of those that are literals. Its error is for people.
@@ -67,6 +70,9 @@ type Wait struct {
 	Look time.Time
 	// Data is the handler's own, at most 64 KiB; no secrets.
 	Data json.RawMessage
+	// Unheard says that there can be no news yet: what is waited for begins with the
+	// transaction that stores the wait. Otherwise it is looked at again without delay.
+	Unheard bool `json:"-"`
 }
 
 // TaskError is an outcome of a task that the process may deal with: a BPMN error, or

@@ -38,12 +38,15 @@ type move struct {
 // move applies m to a run, once, whatever else happens to the run meanwhile, and starts
 // what comes of it. Errors: process.run_ended; [ErrClaimLost]; process.busy.
 func (s *Service) move(ctx context.Context, run *Run, m *move) (*Run, error) {
-	run, _, err := s.moveOn(ctx, run, m)
+	run, followUps, err := s.moveOn(ctx, run, m)
+	if err == nil {
+		followUps.start(run)
+	}
 	return run, err
 }
 
-// moveOn is move, and returns the job that the caller is to do if it is free to do one.
-func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *Job, error) {
+// moveOn is move, and leaves it to the caller to start what comes of it.
+func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *followUps, error) {
 	for range maxConflicts {
 		if run.Status != Running {
 			return nil, nil, ErrRunEnded
@@ -55,7 +58,7 @@ func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *Job, er
 		_, _, err = s.store.Apply(ctx, c)
 		if err == nil {
 			c.Run.Revision++
-			return c.Run, followUps.start(c.Run), nil
+			return c.Run, followUps, nil
 		}
 		followUps.drop()
 		if !errors.Is(err, ErrStale) {
@@ -163,8 +166,11 @@ func (s *Service) claimOwn(c *Change, spare bool) *followUps {
 	return f
 }
 
-// start has the jobs done that others do, and returns the caller's.
+// start has the jobs done that others do, once they are stored, and returns the caller's.
 func (f *followUps) start(r *Run) *Job {
+	if f == nil {
+		return nil
+	}
 	for _, j := range f.jobs {
 		go f.s.workOn(&j, r)
 	}
@@ -173,6 +179,9 @@ func (f *followUps) start(r *Run) *Job {
 
 // drop gives up the jobs, which were not stored.
 func (f *followUps) drop() {
+	if f == nil {
+		return
+	}
 	for range f.jobs {
 		f.s.hands.give()
 	}

@@ -18,6 +18,11 @@ type Store interface {
 	RunStore
 	JobStore
 	TaskStore
+
+	// Together runs fn such that all that it writes, here and in other stores of the same
+	// database, becomes lasting together or not at all. The transaction begins with the first
+	// write; before it fn may take its time. fn may run more than once.
+	Together(ctx context.Context, fn func(ctx context.Context) error) error
 }
 
 // The keys under which the store wakes up.

@@ -11,7 +11,7 @@ const maxWaitBytes = 64 << 10
 // wait puts the job away until something is heard of it.
 //
 // What there is to hear may have come between the work and this: so a new wait is looked
-// at once, without delay. What comes between a later look and its end is counted by the
+// at at once, unless there can be nothing to hear. What comes between a later look and its end is counted by the
 // store, and has the job looked at again.
 func (d *doing) wait(ctx context.Context, h Handler, result *Result) error {
 	w := result.Wait
@@ -30,7 +30,9 @@ func (d *doing) wait(ctx context.Context, h Handler, result *Result) error {
 		p.Due = Never
 	}
 	if d.job.Wait == nil || d.job.Wait.Key != w.Key {
-		p.Due = now
+		if !w.Unheard {
+			p.Due = now
+		}
 		p.Entries = []Entry{d.entry(EntryWaiting, result.Note)}
 	} else if result.Note != "" {
 		p.Entries = []Entry{d.entry(EntryNote, result.Note)}

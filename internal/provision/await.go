@@ -72,7 +72,11 @@ func (s *Service) ask(ctx context.Context, g given, q question) (process.Result,
 		Sent:  g.Now, Until: g.Now.Add(time.Duration(session.Lifespan)*time.Second + patience),
 	}
 	wait, err := a.wait(g.Now)
-	return process.Result{Wait: wait, Note: "command " + sent.ID + " waits for the desk"}, err
+	if err != nil {
+		return process.Result{}, err
+	}
+	wait.Unheard = sent.Unheard
+	return process.Result{Wait: wait, Note: "command " + sent.ID + " waits for the desk"}, nil
 }
 
 // whyOver says why a session takes no command: what is known of its start, or what the

@@ -184,7 +184,7 @@ func (o *ownRelay) Send(ctx context.Context, by tenant.Authority, c relay.Comman
 	if err != nil {
 		return nil, inOurWords(err, relayWords)
 	}
-	sent := &Sent{ID: r.ID.String()}
+	sent := &Sent{ID: r.ID.String(), Unheard: !r.Repeated}
 	if len(r.Destinations) > 0 {
 		d := r.Destinations[0]
 		sent.Box, sent.Message, sent.Link = d.Box, d.Message, d.URI

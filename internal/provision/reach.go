@@ -68,6 +68,10 @@ type Sent struct {
 	Box     string
 	Message string
 	Link    string // a secret; empty if the box is not new, or the command was sent before
+
+	// Unheard says that nothing can have been heard of it: it is stored in the transaction
+	// of whoever sent it.
+	Unheard bool
 }
 
 // Known is what a relay knows of a command.

@@ -141,6 +141,7 @@ type Receipt struct {
 	State        State
 	FQDN         string // host of the relay's public URL
 	Destinations []Destination
+	Repeated     bool // it was sent before
 }
 
 // Destination is one box that a command went to.

@@ -46,6 +46,7 @@ func (s *Service) Send(ctx context.Context, by tenant.Authority, client *Client,
 		s.expectDeadline(stored.Deadline)
 	}
 	receipt := s.receipt(stored)
+	receipt.Repeated = repeated
 	if o.link != nil && !repeated {
 		receipt.Destinations[0].URI = o.link.String()
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"bestow.dev/internal/audit"
 )
@@ -51,64 +50,44 @@ func (u *unit) writeTrail(ctx context.Context, tenant string, events []*audit.Ev
 			return err
 		}
 	}
-	if from, ok := u.db.heads.of(tenant); ok {
+	if from, ok := u.tx.heads.of(tenant); ok {
 		to := seal(events, from)
-		moved, err := u.extend(ctx, tenant, from, to, events)
-		if err != nil {
-			return err
-		}
-		if moved {
-			u.db.heads.set(tenant, to)
+		err := u.extend(ctx, from, to, events)
+		if err == nil {
+			u.tx.heads.set(tenant, to)
 			return nil
 		}
+		if !errors.Is(err, errHeadMoved) {
+			return err
+		}
+		u.tx.heads.miss(tenant)
 	}
 	from, err := takeHead(ctx, u.tx, tenant, len(events))
 	if err != nil {
 		return err
 	}
 	to := seal(events, from)
-	if err := insertEvents(ctx, u.tx, events); err != nil {
+	if err := u.tx.Later(ctx, "UPDATE audit_head SET hash = $2 WHERE tenant = $1", tenant, to.hash[:]); err != nil {
 		return err
 	}
-	if _, err := u.tx.Exec(ctx, "UPDATE audit_head SET hash = $2 WHERE tenant = $1", tenant, to.hash[:]); err != nil {
-		return err
-	}
-	u.db.heads.set(tenant, to)
-	return nil
+	u.tx.heads.set(tenant, to)
+	return insertEvents(ctx, u.tx, events)
 }
 
-// head is the end of a tenant's chain.
-type head struct {
-	seq  int64
-	hash [sha256.Size]byte
-}
+// errHeadMoved says that a chain does not end any more where this node left it.
+var errHeadMoved = errors.New("store: another node has written to the trail")
 
-// heads are the ends of chains as this node last wrote them. Another node, or a rollback,
-// may have made them others: what is built on one is written only if it is still there.
-type heads struct{ last sync.Map } // by tenant
-
-func (h *heads) of(tenant string) (head, bool) {
-	last, ok := h.last.Load(tenant)
-	if !ok {
-		return head{}, false
-	}
-	return last.(head), true
-}
-
-func (h *heads) set(tenant string, last head) { h.last.Store(tenant, last) }
-
-// extend moves the head from one place to another and inserts what is between, or reports
-// that the head is elsewhere.
-func (u *unit) extend(ctx context.Context, tenant string, from, to head, events []*audit.Event) (bool, error) {
-	if _, ok := u.db.engine.(*postgresEngine); ok && len(events) <= eventsAtOnce {
-		return extendAtOnce(ctx, u.tx, tenant, from, to, events)
+// extend moves the head of a trail from one place to another and inserts what is between. It
+// fails with errHeadMoved if the head is elsewhere; on PostgreSQL, with the COMMIT.
+func (u *unit) extend(ctx context.Context, from, to head, events []*audit.Event) error {
+	if p := u.tx.pipe; p != nil && len(events) <= eventsAtOnce {
+		return p.extend(from, to, events)
 	}
 	const move = `UPDATE audit_head SET seq = $2, hash = $3 WHERE tenant = $1 AND seq = $4 AND hash = $5`
-	n, err := u.tx.Exec(ctx, move, tenant, to.seq, to.hash[:], from.seq, from.hash[:])
-	if err != nil || n == 0 {
-		return false, err
+	if err := u.tx.Must(ctx, errHeadMoved, move, events[0].Tenant, to.seq, to.hash[:], from.seq, from.hash[:]); err != nil {
+		return err
 	}
-	return true, insertEvents(ctx, u.tx, events)
+	return insertEvents(ctx, u.tx, events)
 }
 
 // takeHead moves the head of a chain by n events whose hash is to follow, and returns
@@ -199,7 +178,7 @@ func rowsOf(n, width, after int) string {
 
 func insertEvents(ctx context.Context, q tx, events []*audit.Event) error {
 	for chunk := range slices.Chunk(events, eventsAtOnce) {
-		if _, err := q.Exec(ctx, eventTexts[len(chunk)-1], eventArgs(nil, chunk)...); err != nil {
+		if err := q.Later(ctx, eventTexts[len(chunk)-1], eventArgs(nil, chunk)...); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,12 @@ func testTrailOfTwo(t *testing.T, c Config) {
 		}
 	}
 	// A node that is wrong about its head finds it, and what it has written counts once.
-	nodes[0].heads.set("acme", head{seq: total + 5})
+	switch e := nodes[0].engine.(type) {
+	case *sqliteEngine:
+		e.writer.heads.set("acme", head{seq: total + 5})
+	case *postgresEngine:
+		e.heads.at("acme", func(own *end) { *own = end{head: head{seq: total + 5}, known: true} })
+	}
 	if err := nodes[0].addEvents(t.Context(), tenant.Tenant{Name: "last"}, audit.Event{Tenant: "acme", Action: "test.done", Outcome: audit.OK}); err != nil {
 		t.Fatal(err)
 	}

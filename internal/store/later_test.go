@@ -30,14 +30,16 @@ func testLater(t *testing.T, c Config) {
 			return nil
 		}
 	}
-	judge := func(err error) func(context.Context, tx) error {
+	told := func(ctx context.Context, q tx) error {
+		return q.LaterFor(ctx, func(changed int64) {
+			if changed != 1 {
+				t.Errorf("%d rows changed, want one", changed)
+			}
+		}, addTenant, "told")
+	}
+	must := func(name string) func(context.Context, tx) error {
 		return func(ctx context.Context, q tx) error {
-			return q.LaterFor(ctx, func(changed int64) error {
-				if changed != 1 {
-					t.Errorf("%d rows changed, want one", changed)
-				}
-				return err
-			}, addTenant, "judged")
+			return q.Must(ctx, undone, "UPDATE tenant SET created_ms = 2 WHERE name = $1", name)
 		}
 	}
 	see := func(want int) func(context.Context, tx) error {
@@ -68,10 +70,11 @@ func testLater(t *testing.T, c Config) {
 		{name: "nothing else", steps: each(add("a", "b")), left: 2},
 		{name: "seen", steps: each(add("a"), see(1), add("b"), see(2)), left: 2},
 		{name: "refused after it", steps: each(add("a"), fail), want: undone},
-		{name: "judged good", steps: each(judge(nil), add("a")), left: 2},
-		{name: "judged bad, the last", steps: each(add("a"), judge(undone)), want: undone},
-		{name: "judged bad, then seen", steps: each(judge(undone), see(1)), want: undone},
-		{name: "judged bad, and nobody looks", steps: each(judge(undone), careless, add("a")), want: undone},
+		{name: "heard of", steps: each(told, add("a")), left: 2},
+		{name: "changed", steps: each(add("a"), must("a"), add("b")), left: 2},
+		{name: "not changed, the last", steps: each(add("a"), must("none")), want: undone},
+		{name: "not changed, then seen", steps: each(must("none"), see(1)), want: undone},
+		{name: "not changed, and nobody looks", steps: each(must("none"), careless, add("a")), want: undone},
 		{name: "fails", steps: each(add("a", "a")), any: true},
 		{name: "fails before another", steps: each(add("a"), later(failed), add("b")), any: true},
 		{name: "a part", steps: each(add("a"), add("b")), part: each(add("c")), left: 3},
@@ -79,10 +82,10 @@ func testLater(t *testing.T, c Config) {
 		{name: "a part refused", steps: each(add("a"), see(1), add("b")), part: each(add("c"), fail), left: 2},
 		{name: "a part refused at once", steps: each(add("a"), see(1)), part: each(fail), left: 1},
 		{name: "a part that fails", steps: each(add("a"), see(1)), part: each(add("c", "c")), left: 1},
-		{name: "a part judged bad, and nobody looks", steps: each(add("a"), see(1)), part: each(judge(undone), careless), left: 1},
-		{name: "a part judged bad", steps: each(add("a"), see(1)), part: each(judge(undone)), left: 1},
+		{name: "a part not changed, and nobody looks", steps: each(add("a"), see(1)), part: each(must("none"), careless), left: 1},
+		{name: "a part not changed", steps: each(add("a"), see(1)), part: each(must("none")), left: 1},
 		{name: "fails before a part", steps: each(add("a", "a"), add("b")), part: each(add("c")), any: true},
-		{name: "judged bad before a part", steps: each(judge(undone), add("b")), part: each(add("c")), want: undone},
+		{name: "not changed before a part", steps: each(must("none"), add("b")), part: each(add("c")), want: undone},
 	}
 	db, err := Open(t.Context(), c)
 	if err != nil {

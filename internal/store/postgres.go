@@ -30,6 +30,7 @@ type postgresEngine struct {
 	log     *slog.Logger
 	carrier *carrier
 	lines   lines
+	heads   heads
 
 	committed atomic.Int64
 }
@@ -91,28 +92,31 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) err
 	if err := conn.Raw(func(c any) error { p = c.(*pipe); return nil }); err != nil {
 		return err
 	}
-	// Statements end with ctx, the COMMIT does not: cut off in the middle, nobody
-	// would know its outcome.
-	lasting := context.WithoutCancel(ctx)
 	var turns turns
 	defer turns.end()
 	p.begin()
-	defer p.rollback(lasting) // after a COMMIT it does nothing
-	if err := fn(tx{q: conn, pipe: p, line: e.queue(p, &turns)}); err != nil {
+	defer p.rollback(context.WithoutCancel(ctx)) // after a COMMIT it does nothing
+	if err := fn(tx{q: conn, pipe: p, heads: &e.heads, line: e.queue(p, &turns)}); err != nil {
+		e.unlearn(turns.tenants, err)
 		return err
 	}
-	// Whatever comes before the COMMIT has an outcome: it changed nothing.
-	if err := p.flush(ctx); err != nil {
+	if err := p.commit(ctx); err != nil {
+		e.unlearn(turns.tenants, err)
 		return err
 	}
-	err = p.commit(lasting)
-	if lost(err) {
-		return ErrOutcomeUnknown.Because(err)
+	e.committed.Add(1)
+	return nil
+}
+
+// unlearn has the ends of trails forgotten that a transaction has not made to last.
+func (e *postgresEngine) unlearn(tenants []string, err error) {
+	for _, tenant := range tenants {
+		if errors.Is(err, errHeadMoved) {
+			e.heads.miss(tenant)
+		} else {
+			e.heads.forget(tenant)
+		}
 	}
-	if err == nil {
-		e.committed.Add(1)
-	}
-	return err
 }
 
 // queue has a transaction take its turns. What waits to be sent may have to wait for the
@@ -122,7 +126,7 @@ func (e *postgresEngine) queue(p *pipe, t *turns) func(context.Context, string) 
 		if err := p.flush(ctx); err != nil {
 			return err
 		}
-		return t.take(ctx, e.lines.of(tenant))
+		return t.take(ctx, tenant, e.lines.of(tenant))
 	}
 }
 
@@ -219,9 +223,9 @@ func sqlState(err error) string {
 
 // repeatable reports whether err says that nothing was changed and the transaction
 // may succeed if it is run again: a serialisation failure, a deadlock, or a pooled
-// connection that turned out to be dead.
+// connection that turned out to be dead, a trail that another node has written to.
 func repeatable(err error) bool {
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, errNotBegun) {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, errNotBegun) || errors.Is(err, errHeadMoved) {
 		return true
 	}
 	if _, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(err, ErrBusy) {

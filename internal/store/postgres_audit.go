@@ -1,18 +1,18 @@
 package store
 
 import (
-	"context"
 	"strings"
 
 	"bestow.dev/internal/audit"
 )
 
-// extendTexts move a head and insert one event, two, and so on: one round trip, because
-// whoever else writes to the trail waits for it.
+// extendTexts move a head and insert one event, two, and so on, or fail if the head is
+// elsewhere: one statement, because whoever else writes to the trail waits for it.
 var extendTexts = func() (texts [eventsAtOnce]string) {
 	for i := range texts {
-		texts[i] = `WITH moved AS (UPDATE audit_head SET seq = $2, hash = $3 WHERE tenant = $1 AND seq = $4 AND hash = $5 RETURNING seq)
-			INSERT INTO audit_event (` + eventColumns + `) SELECT e.* FROM moved, (VALUES ` + typedRows(i+1) + `) AS e`
+		texts[i] = `WITH moved AS (UPDATE audit_head SET seq = $2, hash = $3 WHERE tenant = $1 AND seq = $4 AND hash = $5 RETURNING seq),
+			added AS (INSERT INTO audit_event (` + eventColumns + `) SELECT e.* FROM moved, (VALUES ` + typedRows(i+1) + `) AS e)
+			SELECT 1 / count(*) FROM moved`
 	}
 	return texts
 }()
@@ -35,9 +35,8 @@ func typedRows(n int) string {
 	return strings.Join(values, ", ") + ")" + rest
 }
 
-// extendAtOnce is extend in one statement.
-func extendAtOnce(ctx context.Context, q tx, tenant string, from, to head, events []*audit.Event) (bool, error) {
-	args := []any{tenant, to.seq, to.hash[:], from.seq, from.hash[:]}
-	n, err := q.Exec(ctx, extendTexts[len(events)-1], eventArgs(args, events)...)
-	return n > 0, err
+// extend is that of a unit, in one statement.
+func (p *pipe) extend(from, to head, events []*audit.Event) error {
+	args := []any{events[0].Tenant, to.seq, to.hash[:], from.seq, from.hash[:]}
+	return p.later(statement{text: extendTexts[len(events)-1], args: eventArgs(args, events), must: errHeadMoved})
 }

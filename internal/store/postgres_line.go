@@ -16,12 +16,15 @@ func (l *lines) of(tenant string) chan struct{} {
 }
 
 // turns are the places that a transaction holds until it has ended.
-type turns []chan struct{}
+type turns struct {
+	tenants []string
+	places  []chan struct{}
+}
 
-func (t *turns) take(ctx context.Context, place chan struct{}) error {
+func (t *turns) take(ctx context.Context, tenant string, place chan struct{}) error {
 	select {
 	case place <- struct{}{}:
-		*t = append(*t, place)
+		t.tenants, t.places = append(t.tenants, tenant), append(t.places, place)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -29,7 +32,7 @@ func (t *turns) take(ctx context.Context, place chan struct{}) error {
 }
 
 func (t *turns) end() {
-	for _, place := range *t {
+	for _, place := range t.places {
 		<-place
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,14 +30,31 @@ func (c pipes) Connect(ctx context.Context) (driver.Conn, error) {
 type pipe struct {
 	*stdlib.Conn
 	waiting []statement
-	refused error // of a judgement; the transaction must not commit
+	refused error // by a statement that had to change something; the transaction must not commit
 }
 
 // statement is one that nobody waits for.
 type statement struct {
 	text string
 	args []any
-	then func(changed int64) error // judges it; nil: there is nothing to judge
+	told func(changed int64) // hears how many rows it changed; nil: nobody asks
+	must error               // what it means that it changed none; nil: that is no matter
+}
+
+// orFail makes of a statement that changes rows one that fails where there are none to change:
+// the server then runs nothing that was sent behind it, a COMMIT least of all.
+func orFail(text string) string {
+	return "WITH changed AS (" + text + " RETURNING 1) SELECT 1 / count(*) FROM changed"
+}
+
+const divisionByZero = "22012"
+
+// judged is the error of a statement: what it must change and has not, or err.
+func (s *statement) judged(err error) error {
+	if s.must != nil && sqlState(err) == divisionByZero {
+		return s.must
+	}
+	return err
 }
 
 // later has a statement wait for the next one. What its arguments stand for is known then:
@@ -66,24 +84,69 @@ func (p *pipe) takeBack(text string) bool {
 // forget drops what waits.
 func (p *pipe) forget() { p.waiting = nil }
 
-const begin = "BEGIN"
+const (
+	begin  = "BEGIN"
+	commit = "COMMIT"
+)
 
 // begin has a transaction begin with the next statement.
 func (p *pipe) begin() { p.waiting, p.refused = []statement{{text: begin}}, nil }
 
-// commit ends the transaction. What waits was sent before.
+// commit ends the transaction, in one round trip with what waits. The end of ctx has the server
+// give up what it is doing: it says itself whether that came before the COMMIT.
 func (p *pipe) commit(ctx context.Context) error {
-	tag, err := p.Conn.Conn().Exec(ctx, "COMMIT")
-	if err == nil && tag.String() == "ROLLBACK" { // a statement had failed
-		err = pgx.ErrTxCommitRollback
+	if p.refused != nil {
+		return p.refused
 	}
-	return err
+	if len(p.waiting) > 0 && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p.waiting = append(p.waiting, statement{text: commit})
+	done := p.giveUpAfter(ctx)
+	defer done()
+	return p.send(context.WithoutCancel(ctx), func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
+		if err == nil && tag.String() == "ROLLBACK" { // a statement had failed
+			err = pgx.ErrTxCommitRollback
+		}
+		return err
+	})
+}
+
+// askAgain is how long a request to give up may take to meet something to give up.
+const askAgain = 100 * time.Millisecond
+
+// giveUpAfter asks the server, once ctx has ended, to give up what it is doing for p, until done
+// is called. One that was asked is not used any more: the request may still be on its way.
+func (p *pipe) giveUpAfter(ctx context.Context) (done func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		for {
+			asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			p.Conn.Conn().PgConn().CancelRequest(asking)
+			cancel()
+			select {
+			case <-over:
+				return
+			case <-time.After(askAgain):
+			}
+		}
+	})
+	return func() {
+		close(over)
+		if !stop() {
+			<-ended
+			p.Conn.Close()
+		}
+	}
 }
 
 // rollback ends the transaction, if it has begun and not ended. A connection on which that
 // fails is closed.
 func (p *pipe) rollback(ctx context.Context) error {
 	p.forget()
+	p.refused = nil
 	if c := p.Conn.Conn(); c.IsClosed() || c.PgConn().TxStatus() == 'I' {
 		return nil
 	}
@@ -116,24 +179,28 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 		batch.Queue(s.text, s.args...)
 	}
 	results := p.Conn.Conn().SendBatch(ctx, batch)
+	at := 0
 	defer func() {
 		if closed := results.Close(); err == nil {
 			err = closed
 		}
-		err = whySent(waiting, err)
+		err = whySent(waiting, at, err)
 	}()
 	last := len(waiting)
 	if read != nil {
 		last--
 	}
-	for _, s := range waiting[:last] {
+	for ; at < last; at++ {
+		s := &waiting[at]
 		tag, err := results.Exec()
-		if err == nil && s.then != nil {
-			err = s.then(tag.RowsAffected())
-			p.refused = err
-		}
-		if err != nil {
+		if err = s.judged(err); err != nil {
+			if err == s.must {
+				p.refused = err
+			}
 			return err
+		}
+		if s.told != nil {
+			s.told(tag.RowsAffected())
 		}
 	}
 	if read == nil {
@@ -142,15 +209,20 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 	return read(results)
 }
 
-// whySent is the error of statements that were sent together. Where the connection was lost
-// with the first ones of a transaction, nothing has happened yet.
-func whySent(sent []statement, err error) error {
+// whySent is the error of statements that were sent together, of which the one at a place
+// failed. Where the connection was lost with the first ones of a transaction, nothing has
+// happened yet; where a COMMIT was among them, only the server's own word is to be trusted.
+func whySent(sent []statement, at int, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case pgconn.SafeToRetry(err):
 		return errors.Join(driver.ErrBadConn, err)
-	case sent[0].text == begin && lost(err):
+	case !lost(err):
+		return err
+	case sent[len(sent)-1].text == commit && (at == len(sent)-1 || sqlState(err) == ""):
+		return ErrOutcomeUnknown.Because(err)
+	case sent[0].text == begin:
 		return errors.Join(errNotBegun, err)
 	}
 	return err

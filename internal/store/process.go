@@ -24,18 +24,22 @@ func (db *DB) Process() process.Store {
 	return processStore{db}
 }
 
+// Together implements [process.Store].
+func (p processStore) Together(ctx context.Context, fn func(ctx context.Context) error) error {
+	return p.db.Together(ctx, fn)
+}
+
 // wakeJobs tells the nodes that there may be a job to do, after COMMIT.
 func (p processStore) wakeJobs(ctx context.Context) {
 	p.db.onCommit(ctx, func() { p.db.hub.Wake(process.WakeJobs) })
 }
 
 // wakeForJobs is wakeJobs once it is known that a statement has changed jobs.
-func (p processStore) wakeForJobs(ctx context.Context) func(changed int64) error {
-	return func(changed int64) error {
+func (p processStore) wakeForJobs(ctx context.Context) func(changed int64) {
+	return func(changed int64) {
 		if changed > 0 {
 			p.wakeJobs(ctx)
 		}
-		return nil
 	}
 }
 

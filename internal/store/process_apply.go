@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
-	"errors"
 	"time"
 
 	"bestow.dev/internal/process"
@@ -15,20 +13,17 @@ import (
 func (p processStore) Apply(ctx context.Context, c *process.Change) (before *process.Run, request [sha256.Size]byte, err error) {
 	err = p.db.write(ctx, func(ctx context.Context, q tx) error {
 		before = nil
-		var last int64
-		if c.Begin != nil {
-			var err error
-			if before, request, err = insertRun(ctx, q, c); err != nil || before != nil {
+		if c.Begin == nil {
+			if err := updateRun(ctx, q, c); err != nil {
 				return err
 			}
-			last = int64(len(c.Entries))
-		} else {
-			var err error
-			if last, err = updateRun(ctx, q, c); err != nil {
-				return err
-			}
+			return p.applyRest(ctx, q, c)
 		}
-		return p.applyRest(ctx, q, c, last)
+		var err error
+		if before, request, err = insertRun(ctx, q, c); err != nil || before != nil {
+			return err
+		}
+		return p.applyRest(ctx, q, c)
 	})
 	return before, request, err
 }
@@ -53,20 +48,16 @@ func insertRun(ctx context.Context, q tx, c *process.Change) (*process.Run, [sha
 	return readRun(ctx, q, same, r.Tenant, r.Starter.Kind, r.Starter.ID, c.Begin.Key)
 }
 
-// updateRun stores the next revision of a run and returns the number of its last entry.
-func updateRun(ctx context.Context, q tx, c *process.Change) (last int64, err error) {
+// updateRun stores the next revision of a run.
+func updateRun(ctx context.Context, q tx, c *process.Change) error {
 	const text = `UPDATE process_run SET status = $3, state = $4, revision = revision + 1, entries = entries + $5,
-		updated_ms = $6, ended_ms = $7 WHERE id = $1 AND revision = $2 AND status = 'running' RETURNING entries`
+		updated_ms = $6, ended_ms = $7 WHERE id = $1 AND revision = $2 AND status = 'running'`
 	r := c.Run
-	err = q.QueryRow(ctx, text, r.ID, r.Revision, r.Status, asJSON(r.State), len(c.Entries), ms(r.Updated), ms(r.Ended)).Scan(&last)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, process.ErrStale
-	}
-	return last, err
+	return q.Must(ctx, process.ErrStale, text, r.ID, r.Revision, r.Status, asJSON(r.State), len(c.Entries), ms(r.Updated), ms(r.Ended))
 }
 
 // applyRest writes what comes of a step beside the run itself.
-func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, last int64) error {
+func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change) error {
 	if err := takeCause(ctx, q, c); err != nil {
 		return err
 	}
@@ -91,7 +82,7 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, la
 			return err
 		}
 	}
-	if err := insertEntries(ctx, q, c.Run.ID, last, c.Entries); err != nil {
+	if err := insertEntries(ctx, q, c.Run.ID, c.Entries); err != nil {
 		return err
 	}
 	if c.Return != "" {
@@ -121,7 +112,7 @@ func takeCause(ctx context.Context, q tx, c *process.Change) error {
 	}
 	if c.Calls != nil {
 		const text = `UPDATE process_job SET state = 'waiting', due_ms = $3, claimed_by = '', attempt = 0 WHERE id = $1 AND claim = $2`
-		if err := q.LaterFor(ctx, unlessLost, text, c.Calls.Job, c.Calls.Number, ms(process.Never)); err != nil {
+		if err := q.Must(ctx, process.ErrClaimLost, text, c.Calls.Job, c.Calls.Number, ms(process.Never)); err != nil {
 			return err
 		}
 	}

@@ -30,15 +30,7 @@ func insertJob(ctx context.Context, q tx, j *process.Job) error {
 
 // endJob removes a claimed job.
 func endJob(ctx context.Context, q tx, c process.JobClaim) error {
-	return q.LaterFor(ctx, unlessLost, `DELETE FROM process_job WHERE id = $1 AND claim = $2`, c.Job, c.Number)
-}
-
-// unlessLost judges a statement that changes the job of a claim, unless the claim is void.
-func unlessLost(changed int64) error {
-	if changed == 0 {
-		return process.ErrClaimLost
-	}
-	return nil
+	return q.Must(ctx, process.ErrClaimLost, `DELETE FROM process_job WHERE id = $1 AND claim = $2`, c.Job, c.Number)
 }
 
 // EndJob implements [process.JobStore].
@@ -73,11 +65,10 @@ func (p processStore) RenewJobs(ctx context.Context, claims []process.JobClaim, 
 	err := p.db.write(ctx, func(ctx context.Context, q tx) error {
 		renewed = nil
 		for _, c := range claims {
-			note := func(changed int64) error {
+			note := func(changed int64) {
 				if changed == 1 {
 					renewed = append(renewed, c)
 				}
-				return nil
 			}
 			const text = `UPDATE process_job SET due_ms = $3 WHERE id = $1 AND claim = $2 AND claimed_by <> ''`
 			if err := q.LaterFor(ctx, note, text, c.Job, c.Number, ms(until)); err != nil {
@@ -101,7 +92,7 @@ func (p processStore) NextJob(ctx context.Context) (time.Time, error) {
 // PostponeJob implements [process.JobStore].
 func (p processStore) PostponeJob(ctx context.Context, d *process.Postponement) error {
 	return p.db.write(ctx, func(ctx context.Context, q tx) error {
-		if err := addEntries(ctx, q, d.Run, d.Entries); err != nil {
+		if err := addEntries(ctx, q, process.ErrClaimLost, d.Run, d.Entries); err != nil {
 			return err
 		}
 		wait, key := "", ""
@@ -115,19 +106,12 @@ func (p processStore) PostponeJob(ctx context.Context, d *process.Postponement) 
 		const text = `UPDATE process_job SET state = $3, attempt = $4, fault = $5, claimed_by = '',
 			due_ms = CASE WHEN news <> $6 AND wait_key <> '' THEN CAST($7 AS BIGINT) ELSE CAST($8 AS BIGINT) END,
 			wait = CASE WHEN $9 = '' THEN wait ELSE $9 END, wait_key = CASE WHEN $9 = '' THEN wait_key ELSE $10 END
-			WHERE id = $1 AND claim = $2 RETURNING due_ms`
-		var due int64
-		err := q.QueryRow(ctx, text, d.Claim.Job, d.Claim.Number, d.State, d.Attempt, cleanText(d.Fault), d.Heard, ms(d.At), ms(d.Due),
-			wait, key).Scan(&due)
-		if errors.Is(err, sql.ErrNoRows) {
-			return process.ErrClaimLost
-		}
-		if err != nil {
+			WHERE id = $1 AND claim = $2`
+		if err := q.Must(ctx, process.ErrClaimLost, text, d.Claim.Job, d.Claim.Number, d.State, d.Attempt, cleanText(d.Fault),
+			d.Heard, ms(d.At), ms(d.Due), wait, key); err != nil {
 			return err
 		}
-		if due < ms(process.Never) {
-			p.wakeJobs(ctx)
-		}
+		p.wakeJobs(ctx) // it may be due, by what was heard meanwhile
 		p.wakeRun(ctx, d.Run)
 		if err := appendAudit(ctx, q, d.Events...); err != nil {
 			return err
@@ -139,38 +123,28 @@ func (p processStore) PostponeJob(ctx context.Context, d *process.Postponement) 
 	})
 }
 
-// addEntries adds to the timeline of a run that does not change itself.
-func addEntries(ctx context.Context, q tx, run string, entries []process.Entry) error {
+// addEntries adds to the timeline of a run that does not change itself. gone is what it means
+// that there is no such run; its jobs are gone with it.
+func addEntries(ctx context.Context, q tx, gone error, run string, entries []process.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	var last int64
-	err := q.QueryRow(ctx, `UPDATE process_run SET entries = entries + $2 WHERE id = $1 RETURNING entries`, run, len(entries)).Scan(&last)
-	if errors.Is(err, sql.ErrNoRows) {
-		return process.ErrClaimLost // the run is gone, and its jobs with it
-	}
-	if err != nil {
+	if err := q.Must(ctx, gone, `UPDATE process_run SET entries = entries + $2 WHERE id = $1`, run, len(entries)); err != nil {
 		return err
 	}
-	return insertEntries(ctx, q, run, last, entries)
+	return insertEntries(ctx, q, run, entries)
 }
 
 // ReviveJob implements [process.JobStore].
 func (p processStore) ReviveJob(ctx context.Context, r *process.Revival) error {
 	return p.db.write(ctx, func(ctx context.Context, q tx) error {
-		if err := addEntries(ctx, q, r.Run, r.Entries); errors.Is(err, process.ErrClaimLost) {
-			return process.ErrNoIncident
-		} else if err != nil {
+		if err := addEntries(ctx, q, process.ErrNoIncident, r.Run, r.Entries); err != nil {
 			return err
 		}
 		const text = `UPDATE process_job SET state = 'ready', due_ms = $3, attempt = 0, claim = claim + 1
 			WHERE id = $1 AND tenant = $2 AND state = 'incident'`
-		n, err := q.Exec(ctx, text, r.Job, r.Tenant, ms(r.At))
-		if err != nil {
+		if err := q.Must(ctx, process.ErrNoIncident, text, r.Job, r.Tenant, ms(r.At)); err != nil {
 			return err
-		}
-		if n == 0 {
-			return process.ErrNoIncident
 		}
 		p.wakeJobs(ctx)
 		return appendAudit(ctx, q, r.Events...)
@@ -205,7 +179,7 @@ func (p processStore) Jobs(ctx context.Context, tenant, run string) ([]process.J
 
 // News implements [process.JobStore].
 func (p processStore) News(ctx context.Context, tenant, key string, at time.Time) (n int, err error) {
-	if u := p.db.unit(ctx); u != nil && !u.ended { // one statement is not worth a part of its own
+	if u := p.db.unit(ctx); u.hasBegun() && !u.ended { // one statement is not worth a part of its own
 		return p.news(ctx, u.tx, tenant, key, at)
 	}
 	const text = `SELECT count(*) FROM process_job WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`

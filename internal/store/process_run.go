@@ -145,28 +145,33 @@ func (p processStore) Timeline(ctx context.Context, tenant, run string, after in
 // the number of texts is bounded.
 const entriesAtOnce = 8
 
-// entryTexts insert one entry, two, and so on.
+// entryTexts insert one entry, two, and so on. Each has its place before the last one that its
+// run counts.
 var entryTexts = func() (texts [entriesAtOnce]string) {
-	text := `INSERT INTO process_timeline (run_id, seq, at_ms, kind, element, token, flow, text, attempt, actor) VALUES `
+	const first = `INSERT INTO process_timeline (run_id, seq, at_ms, kind, element, token, flow, text, attempt, actor)
+		SELECT r.id, r.entries - v.column1, v.column2, v.column3, v.column4, v.column5, v.column6, v.column7, v.column8, v.column9
+		FROM process_run r, (VALUES (CAST($2 AS BIGINT), CAST($3 AS BIGINT), $4, $5, CAST($6 AS BIGINT), $7, $8, CAST($9 AS BIGINT), $10)`
+	rows := ""
 	for i := range texts {
 		if i > 0 {
-			text += ", "
+			rows += ", " + rowsOf(1, entryWidth, 1+i*entryWidth)
 		}
-		n := 10 * i
-		text += fmt.Sprintf("($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8, n+9, n+10)
-		texts[i] = text
+		texts[i] = first + rows + `) AS v WHERE r.id = $1`
 	}
 	return texts
 }()
 
-// insertEntries adds entries to a timeline, the last of which has the given number.
-func insertEntries(ctx context.Context, q tx, run string, last int64, entries []process.Entry) error {
-	seq := last - int64(len(entries))
+// entryWidth is how many values an entry has, beside its run.
+const entryWidth = 9
+
+// insertEntries adds entries to the timeline of a run, which counts them already.
+func insertEntries(ctx context.Context, q tx, run string, entries []process.Entry) error {
+	before := len(entries)
 	for chunk := range slices.Chunk(entries, entriesAtOnce) {
-		var args []any
+		args := []any{run}
 		for _, e := range chunk {
-			seq++
-			args = append(args, run, seq, ms(e.At), e.Kind, e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt, cleanText(e.Actor))
+			before--
+			args = append(args, before, ms(e.At), string(e.Kind), e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt, cleanText(e.Actor))
 		}
 		if err := q.Later(ctx, entryTexts[len(chunk)-1], args...); err != nil {
 			return err

@@ -45,6 +45,7 @@ type sqliteWriter struct {
 	queue   chan *item
 	stop    chan struct{} // closed: no more items
 	stopped chan struct{} // closed: the writer has ended
+	heads   heads
 	once    sync.Once
 
 	committed atomic.Int64 // batches
@@ -277,7 +278,7 @@ func (w *sqliteWriter) runItem(it *item) error {
 	if err := w.control("SAVEPOINT item"); err != nil {
 		return err
 	}
-	it.turn <- tx{q: w.session}
+	it.turn <- tx{q: w.session, heads: &w.heads}
 	it.err = <-it.ran
 	if it.err == nil {
 		if err := w.control("RELEASE SAVEPOINT item"); err != nil {

@@ -92,7 +92,6 @@ type DB struct {
 	hub     *Hub
 	log     *slog.Logger
 	written atomic.Int64
-	heads   heads
 	stop    *stopper // nil but in a test of what a power failure does
 }
 

@@ -23,6 +23,9 @@ type tx struct {
 	// pipe is where statements wait for the next one; nil where none does.
 	pipe *pipe
 
+	// heads are where this node's transactions have left the trails.
+	heads *heads
+
 	// line has the transaction wait its turn at a tenant's trail until it ends, where
 	// many waiting for one row are a burden on the server. Nil: there is no need.
 	line func(ctx context.Context, tenant string) error
@@ -42,24 +45,33 @@ func (t tx) Exec(ctx context.Context, query string, args ...any) (int64, error) 
 // or transaction, and saves a round trip; its error is that of the call that it has waited
 // for. Statements are run in the order of the calls.
 func (t tx) Later(ctx context.Context, query string, args ...any) error {
-	return t.laterFor(ctx, statement{text: query, args: args})
+	return t.LaterFor(ctx, nil, query, args...)
 }
 
-// LaterFor is Later for a statement whose count of changed rows has to be judged: an
-// error of then undoes the part or transaction, even if nobody hears of it.
-func (t tx) LaterFor(ctx context.Context, then func(changed int64) error, query string, args ...any) error {
-	return t.laterFor(ctx, statement{query, args, then})
-}
-
-func (t tx) laterFor(ctx context.Context, s statement) error {
+// LaterFor is Later for a statement of which told hears how many rows it has changed, before
+// the hooks of the transaction run.
+func (t tx) LaterFor(ctx context.Context, told func(changed int64), query string, args ...any) error {
 	if t.pipe != nil {
-		return t.pipe.later(s)
+		return t.pipe.later(statement{text: query, args: args, told: told})
 	}
-	n, err := t.Exec(ctx, s.text, s.args...)
-	if err != nil || s.then == nil {
-		return err
+	n, err := t.Exec(ctx, query, args...)
+	if err == nil && told != nil {
+		told(n)
 	}
-	return s.then(n)
+	return err
+}
+
+// Must is Later for an INSERT, UPDATE or DELETE that has to change something: if there is
+// nothing to change, refusal undoes its part or transaction, even if nobody hears of it.
+func (t tx) Must(ctx context.Context, refusal error, query string, args ...any) error {
+	if t.pipe != nil {
+		return t.pipe.later(statement{text: orFail(query), args: args, must: refusal})
+	}
+	n, err := t.Exec(ctx, query, args...)
+	if err == nil && n == 0 {
+		err = refusal
+	}
+	return err
 }
 
 // flush has run what waits.
@@ -141,6 +153,7 @@ type unit struct {
 	depth  int   // of savepoints
 	broken error // a savepoint could not be undone: the whole must not commit
 	ended  bool
+	late   *late // where it begins with its first write; nil: it has begun
 }
 
 // unitKey carries the *unit of the transaction a context is in.
@@ -156,6 +169,9 @@ func (db *DB) unit(ctx context.Context) *unit {
 	}
 	return u
 }
+
+// hasBegun reports whether there is a transaction, and not only the will to make one.
+func (u *unit) hasBegun() bool { return u != nil && (u.late == nil || u.late.over != nil) }
 
 // InTx runs fn in one transaction: store methods that are called with the context
 // given to fn join it, and all of them are committed together if fn returns nil.
@@ -200,7 +216,7 @@ func (db *DB) write(ctx context.Context, fn func(ctx context.Context, q tx) erro
 // read runs fn with a connection for reading: in the transaction that ctx is in,
 // or else such that each statement sees all that was committed before it.
 func (db *DB) read(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
-	if u := db.unit(ctx); u != nil {
+	if u := db.unit(ctx); u.hasBegun() {
 		return u.look(ctx, fn)
 	}
 	return db.engine.fault(db.engine.read(ctx, func(q tx) error { return fn(ctx, q) }))
@@ -217,7 +233,7 @@ func (db *DB) search(ctx context.Context, fn func(ctx context.Context, q tx) err
 
 // snapshot is read for several statements that must see one moment.
 func (db *DB) snapshot(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
-	if u := db.unit(ctx); u != nil {
+	if u := db.unit(ctx); u.hasBegun() {
 		return u.look(ctx, fn)
 	}
 	return db.engine.fault(db.engine.snapshot(ctx, func(q tx) error { return fn(ctx, q) }))
@@ -243,6 +259,9 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 	}
 	if u.broken != nil {
 		return u.broken
+	}
+	if u.late != nil && u.late.over == nil {
+		return u.late.begin(ctx, fn)
 	}
 	u.depth++
 	defer func() { u.depth-- }()

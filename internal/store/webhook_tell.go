@@ -10,22 +10,10 @@ import (
 
 // Tell implements [webhook.Store].
 func (w webhookStore) Tell(ctx context.Context, events []webhook.Event) error {
-	// Most have no endpoint that wants them: then there is nothing to write.
-	var posts []post
-	err := w.db.read(ctx, func(ctx context.Context, q tx) (err error) {
-		posts, err = w.wanted(ctx, q, events)
-		return err
-	})
-	if err != nil || len(posts) == 0 {
-		return err
+	if u := w.db.unit(ctx); u.hasBegun() && !u.ended { // not worth a part of its own
+		return w.tell(ctx, u.tx, events)
 	}
-	return w.db.write(ctx, func(ctx context.Context, q tx) error { return w.add(ctx, q, posts) })
-}
-
-// post is an event for an endpoint.
-type post struct {
-	endpoint string // id
-	event    *webhook.Event
+	return w.db.write(ctx, func(ctx context.Context, q tx) error { return w.tell(ctx, q, events) })
 }
 
 // tellOfAudit has webhooks told of what audit events tell of.
@@ -39,38 +27,28 @@ func (w webhookStore) tellOfAudit(ctx context.Context, q tx, events []audit.Even
 	return w.tell(ctx, q, tell)
 }
 
+// tell adds a delivery for each endpoint that wants an event: most have none.
 func (w webhookStore) tell(ctx context.Context, q tx, events []webhook.Event) error {
-	posts, err := w.wanted(ctx, q, events)
-	if err != nil {
-		return err
-	}
-	return w.add(ctx, q, posts)
-}
-
-// wanted returns the events for those that want them.
-func (w webhookStore) wanted(ctx context.Context, q tx, events []webhook.Event) (posts []post, err error) {
-	endpoints := make(map[string][]*webhook.Endpoint) // by tenant, of which there is one as a rule
+	// A pattern stands in the list as JSON writes it, with its quotation marks.
+	const add = `INSERT INTO webhook_delivery (endpoint, id, type, state, due_ms, attempts, status, problem, created_ms, ended_ms, body)
+		SELECT e.id, $2, $3, 'pending', CAST($4 AS BIGINT), 0, 0, '', CAST($4 AS BIGINT), 0, $5 FROM webhook_endpoint e WHERE e.tenant = $1 AND NOT e.disabled
+		AND (REPLACE(e.events, $6, '') <> e.events OR REPLACE(e.events, $7, '') <> e.events OR REPLACE(e.events, $8, '') <> e.events)`
 	for i := range events {
 		e := &events[i]
-		of, ok := endpoints[e.Tenant]
-		if !ok {
-			if of, err = readEndpoints(ctx, q, e.Tenant); err != nil {
-				return nil, err
-			}
-			endpoints[e.Tenant] = of
+		body, err := e.Body()
+		if err != nil {
+			return err
 		}
-		for _, endpoint := range of {
-			if endpoint.Wants(e.Type) {
-				posts = append(posts, post{endpoint.ID, e})
+		args := []any{e.Tenant, e.ID, e.Type, ms(e.Time), string(body)}
+		for _, pattern := range webhook.Patterns(e.Type) {
+			args = append(args, `"`+pattern+`"`)
+		}
+		told := func(added int64) {
+			if added > 0 {
+				w.wake(ctx)
 			}
 		}
-	}
-	return posts, nil
-}
-
-func (w webhookStore) add(ctx context.Context, q tx, posts []post) error {
-	for _, p := range posts {
-		if err := w.insertDelivery(ctx, q, p.endpoint, p.event); err != nil {
+		if err := q.LaterFor(ctx, told, add, args...); err != nil {
 			return err
 		}
 	}
@@ -85,8 +63,7 @@ func (w webhookStore) insertDelivery(ctx context.Context, q tx, endpoint string,
 		return err
 	}
 	w.wake(ctx)
-	_, err = q.Exec(ctx, insert, endpoint, e.ID, e.Type, ms(e.Time), string(body))
-	return err
+	return q.Later(ctx, insert, endpoint, e.ID, e.Type, ms(e.Time), string(body))
 }
 
 // Ping implements [webhook.Store].

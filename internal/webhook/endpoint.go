@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -43,16 +42,10 @@ type Endpoint struct {
 	ChangedBy string // the actor
 }
 
-// Wants reports whether e is told of events of a type.
-func (e *Endpoint) Wants(eventType string) bool {
-	return !e.Disabled && slices.ContainsFunc(e.Events, func(pattern string) bool { return matches(pattern, eventType) })
-}
-
-func matches(pattern, eventType string) bool {
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return strings.HasPrefix(eventType, prefix)
-	}
-	return pattern == eventType
+// Patterns are those that mean events of a type, such as "credential.registered".
+func Patterns(eventType string) [3]string {
+	subject, _, _ := strings.Cut(eventType, ".")
+	return [...]string{"*", subject + ".*", eventType}
 }
 
 var (
