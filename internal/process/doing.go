@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -21,16 +22,27 @@ type doing struct {
 	job   *Job
 	run   *Run // nil until it is read
 	spare bool
-	then  *followUps // what comes of it, to be started once it is stored
+
+	secrets map[string]json.RawMessage // as in a handover
+	made    map[string]json.RawMessage // secrets of this job
+	then    *followUps                 // what comes of it, to be started once it is stored
 }
 
 // do does the job, and returns the next one for the caller, if it is free to do one.
-func (d *doing) do(ctx context.Context) (*Job, error) {
+func (d *doing) do(ctx context.Context) (*handover, error) {
 	if err := d.doAll(ctx); err != nil {
 		d.dropThen()
 		return nil, err
 	}
-	return d.then.start(d.run), nil
+	known := d.secrets
+	if len(d.made) > 0 {
+		known = maps.Clone(known)
+		if known == nil {
+			known = make(map[string]json.RawMessage)
+		}
+		maps.Copy(known, d.made)
+	}
+	return d.then.start(d.run, known), nil
 }
 
 func (d *doing) doAll(ctx context.Context) error {
@@ -54,7 +66,21 @@ func (d *doing) doAll(ctx context.Context) error {
 	case ReturnJob:
 		return d.comeBack(ctx)
 	}
-	// What the work has written in our own database becomes lasting with what comes of it.
+	for range maxConflicts {
+		err := d.workTogether(ctx)
+		if !errors.Is(err, ErrStale) {
+			return err
+		}
+		if d.run, err = d.s.store.Run(ctx, d.job.Tenant, d.job.Run); err != nil {
+			return err
+		}
+	}
+	return ErrBusy
+}
+
+// workTogether does a service task. What the work has written in our own database becomes
+// lasting with what comes of it.
+func (d *doing) workTogether(ctx context.Context) error {
 	before := d.run
 	err := d.s.store.Together(ctx, func(ctx context.Context) error {
 		d.run = before
@@ -83,7 +109,7 @@ func (d *doing) move(ctx context.Context, m *move) error {
 	if err != nil {
 		return err
 	}
-	d.run, d.then = run, then
+	d.run, d.then, d.made = run, then, m.secrets
 	return nil
 }
 
@@ -160,13 +186,14 @@ func (d *doing) asWork(ctx context.Context) (Work, error) {
 		}
 	}
 	variables := d.run.State.Variables
-	if hasRefs(params) || hasRefs(variables) {
+	if hasRefs(params, d.secrets) || hasRefs(variables, d.secrets) {
 		secrets, err := d.s.store.Secrets(ctx, d.run.Root)
 		if err != nil {
 			return Work{}, err
 		}
-		params, variables = reveal(params, secrets), reveal(variables, secrets)
+		d.secrets = secrets
 	}
+	params, variables = reveal(params, d.secrets), reveal(variables, d.secrets)
 	return Work{
 		Tenant: d.run.Tenant, Instance: d.run.ID, Element: d.job.Element, Key: d.job.ID, Attempt: d.job.Attempt,
 		Actor: d.run.Starter.String(), Subject: d.run.Subject, Params: params, Variables: variables, Now: d.s.clock(),

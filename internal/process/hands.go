@@ -57,6 +57,24 @@ func (h *hands) isOpen() bool {
 // take takes a hand, if there is one.
 func (h *hands) take() bool { return h.takeUpTo(1) == 1 }
 
+// isFree reports whether there is a hand to be taken.
+func (h *hands) isFree() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open && h.free > 0
+}
+
+// takeAnyway takes a hand even if there is none, unless it was the end.
+func (h *hands) takeAnyway() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.open {
+		h.free--
+		h.all.Add(1)
+	}
+	return h.open
+}
+
 // takeUpTo takes as many hands as there are, n at most. If there is none, freed tells of
 // the next.
 func (h *hands) takeUpTo(n int) int {
@@ -65,7 +83,7 @@ func (h *hands) takeUpTo(n int) int {
 	if !h.open {
 		return 0
 	}
-	n = min(n, h.free)
+	n = max(0, min(n, h.free))
 	h.free -= n
 	h.all.Add(n)
 	h.wanted = h.wanted || n == 0

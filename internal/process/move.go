@@ -40,7 +40,7 @@ type move struct {
 func (s *Service) move(ctx context.Context, run *Run, m *move) (*Run, error) {
 	run, followUps, err := s.moveOn(ctx, run, m)
 	if err == nil {
-		followUps.start(run)
+		followUps.start(run, nil)
 	}
 	return run, err
 }
@@ -58,6 +58,7 @@ func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *followU
 		_, _, err = s.store.Apply(ctx, c)
 		if err == nil {
 			c.Run.Revision++
+			followUps.takeReturned(c)
 			return c.Run, followUps, nil
 		}
 		followUps.drop()
@@ -141,6 +142,10 @@ type followUps struct {
 	s    *Service
 	next *Job  // for the caller, who is free
 	jobs []Job // for others, who wait for a signal
+
+	// The run's caller goes on: the caller of this change sees to it, or one of the others.
+	returns, byOther bool
+	returned         *Job
 }
 
 // claimOwn claims what is due of the change's jobs, as far as this node has hands free.
@@ -163,18 +168,44 @@ func (s *Service) claimOwn(c *Change, spare bool) *followUps {
 		}
 		f.jobs = append(f.jobs, *j)
 	}
+	if c.Return == "" {
+		return f
+	}
+	f.byOther = !spare || f.next != nil
+	if f.returns = !f.byOther || s.hands.take(); f.returns {
+		c.Lease = s.lease()
+	}
 	return f
 }
 
+// takeReturned notes the job that Apply has claimed for the run's caller to go on.
+func (f *followUps) takeReturned(c *Change) {
+	f.returned = c.Returned
+	if f.returns && f.returned == nil && f.byOther {
+		f.s.hands.give() // nobody waits
+	}
+	f.returns = f.returned != nil
+}
+
 // start has the jobs done that others do, once they are stored, and returns the caller's.
-func (f *followUps) start(r *Run) *Job {
+// secrets are those of r that are known.
+func (f *followUps) start(r *Run, secrets map[string]json.RawMessage) *handover {
 	if f == nil {
 		return nil
 	}
-	for _, j := range f.jobs {
-		go f.s.workOn(&j, r)
+	for i := range f.jobs {
+		go f.s.workOn(&handover{&f.jobs[i], r, secrets})
 	}
-	return f.next
+	if f.returned != nil && f.byOther {
+		go f.s.workOn(&handover{job: f.returned})
+	}
+	switch {
+	case f.next != nil:
+		return &handover{f.next, r, secrets}
+	case f.returned != nil && !f.byOther:
+		return &handover{job: f.returned}
+	}
+	return nil
 }
 
 // drop gives up the jobs, which were not stored.
@@ -183,6 +214,9 @@ func (f *followUps) drop() {
 		return
 	}
 	for range f.jobs {
+		f.s.hands.give()
+	}
+	if f.returns && f.byOther {
 		f.s.hands.give()
 	}
 }

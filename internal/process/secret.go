@@ -34,6 +34,9 @@ func hide(outputs, secrets map[string]json.RawMessage) (with, byRef map[string]j
 
 // reveal returns vars with the references replaced by their secrets, inside texts too.
 func reveal(vars, secrets map[string]json.RawMessage) map[string]json.RawMessage {
+	if len(secrets) == 0 {
+		return vars
+	}
 	return replaceRefs(vars, func(ref string) (json.RawMessage, bool) {
 		v, ok := secrets[ref]
 		return v, ok
@@ -100,11 +103,19 @@ func quote(s string) json.RawMessage {
 	return json.RawMessage(strings.TrimSuffix(b.String(), "\n"))
 }
 
-// hasRefs reports whether there may be a reference in vars.
-func hasRefs(vars map[string]json.RawMessage) bool {
+// hasRefs reports whether there may be a reference in vars whose secret is not among those
+// that are known.
+func hasRefs(vars, known map[string]json.RawMessage) bool {
 	for _, v := range vars {
-		if bytes.Contains(v, []byte(secretPrefix)) {
-			return true
+		for rest := v; ; {
+			i := bytes.Index(rest, []byte(secretPrefix))
+			if i < 0 || i+refBytes > len(rest) {
+				break
+			}
+			if _, ok := known[string(rest[i:i+refBytes])]; !ok {
+				return true
+			}
+			rest = rest[i+refBytes:]
 		}
 	}
 	return false

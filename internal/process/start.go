@@ -193,7 +193,8 @@ func (s *Service) begin(ctx context.Context, run *Run, m *move) (*Run, error) {
 		return before, nil
 	}
 	c.Run.Revision++
-	followUps.start(c.Run)
+	followUps.takeReturned(c)
+	followUps.start(c.Run, nil)
 	return c.Run, nil
 }
 

@@ -21,7 +21,8 @@ type Store interface {
 
 	// Together runs fn such that all that it writes, here and in other stores of the same
 	// database, becomes lasting together or not at all. The transaction begins with the first
-	// write; before it fn may take its time. fn may run more than once.
+	// write; before it fn may take its time. fn may run more than once. Apply or PostponeJob
+	// ends it: an error of theirs undoes all, and may be heard from Together alone.
 	Together(ctx context.Context, fn func(ctx context.Context) error) error
 }
 
@@ -91,15 +92,24 @@ type Change struct {
 	Secrets map[string]json.RawMessage // by reference
 	Entries []Entry                    // without Seq
 
-	// Return is the [CallJob] of the run's caller, which becomes a [ReturnJob] that is
-	// due; empty for none.
-	Return string
+	// Return is the [CallJob] of the run's caller, which becomes a [ReturnJob]; empty for
+	// none. It is due, or claimed at once for Lease; then Apply sets Returned to it, nil if the
+	// caller does not wait any more.
+	Return   string
+	Lease    *JobLease
+	Returned *Job
 
 	Events []audit.Event
 
 	// Also is called with the transaction's context, last. It may be called more than
 	// once; an error of it undoes everything. Nil for nothing.
 	Also func(ctx context.Context) error
+}
+
+// JobLease says whom a claim is for, and until when it holds.
+type JobLease struct {
+	Node  string
+	Until time.Time
 }
 
 // Completion is a task that a person has completed.
@@ -184,6 +194,17 @@ type Postponement struct {
 	Also    func(ctx context.Context) error // as in [Change]
 }
 
+// News is that something was heard of what waits under a key.
+type News struct {
+	Tenant, Key string
+	At          time.Time // when they are due
+
+	// Lease, if set, claims those that nobody looks at. Claimed is called with them once that
+	// is lasting; it is quick.
+	Lease   *JobLease
+	Claimed func([]Job)
+}
+
 // Revival makes a job whose state is an incident ready again.
 type Revival struct {
 	Tenant, Run, Job string
@@ -220,9 +241,9 @@ type JobStore interface {
 	// Jobs returns the jobs of a run, the oldest first.
 	Jobs(ctx context.Context, tenant, run string) ([]Job, error)
 
-	// News makes the jobs that wait under a key due at the given time, and returns how
-	// many there are. It writes nothing if there are none.
-	News(ctx context.Context, tenant, key string, at time.Time) (int, error)
+	// News makes the jobs that wait under a key due, and returns how many there are. It
+	// writes nothing if there are none.
+	News(ctx context.Context, n News) (int, error)
 
 	// Busy returns a run, and reports whether it has jobs that somebody waits for. Errors:
 	// process.run_unknown.

@@ -43,9 +43,27 @@ func (d *doing) wait(ctx context.Context, h Handler, result *Result) error {
 }
 
 // News says that something was heard of what waits under a key: the outcome is looked at
-// soon, by any node. It is a hint, and whoever waits has a time to look without it. In a
+// soon, by this node or any other. It is a hint, and whoever waits has a time to look without it. In a
 // transaction it becomes lasting with it.
 func (s *Service) News(ctx context.Context, tenantName, key string) error {
-	_, err := s.store.News(ctx, tenantName, key, s.clock())
+	n := News{Tenant: tenantName, Key: key, At: s.clock()}
+	if s.hands.isFree() {
+		// Nobody has to be woken first, and to claim it.
+		n.Lease, n.Claimed = s.lease(), s.workOnAll
+	}
+	_, err := s.store.News(ctx, n)
 	return err
+}
+
+// lease is what this node claims a job for.
+func (s *Service) lease() *JobLease { return &JobLease{Node: s.node, Until: s.clock().Add(lease)} }
+
+// workOnAll does jobs that were claimed without a hand for them: for once it may have more at a
+// time than it should. If it has begun to stop meanwhile, their claims run out.
+func (s *Service) workOnAll(jobs []Job) {
+	for i := range jobs {
+		if s.hands.takeAnyway() {
+			go s.workOn(&handover{job: &jobs[i]})
+		}
+	}
 }

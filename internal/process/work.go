@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -96,8 +97,8 @@ func (s *Service) startJobs(ctx context.Context) (int, error) {
 	for range n - len(jobs) {
 		s.hands.give()
 	}
-	for _, j := range jobs {
-		go s.workOn(&j, nil)
+	for i := range jobs {
+		go s.workOn(&handover{job: &jobs[i]})
 	}
 	return len(jobs), err
 }
@@ -112,33 +113,40 @@ func (s *Service) RunDue(ctx context.Context) (int, error) {
 			return total, err
 		}
 		for _, j := range jobs {
-			s.do(ctx, &j, nil, false)
+			s.do(ctx, &handover{job: &j}, false)
 			total++
 		}
 	}
 }
 
+// handover is a job that is claimed, with what whoever does it need not read.
+type handover struct {
+	job     *Job
+	run     *Run                       // as it was last seen; nil: it was not
+	secrets map[string]json.RawMessage // of the run, by reference: those that were seen; never changed
+}
+
 // workOn does a job with a hand that was taken for it, and then what comes of it.
-func (s *Service) workOn(j *Job, r *Run) {
+func (s *Service) workOn(h *handover) {
 	defer s.hands.give()
-	for j != nil {
-		r, j = s.do(s.hands.ctx, j, r, true)
+	for h != nil {
+		h = s.do(s.hands.ctx, h, true)
 	}
 }
 
-// do does one job that is claimed. r is its run as it was last seen; nil if it was not. It
-// returns the next job for the caller, if it is free to do one.
-func (s *Service) do(ctx context.Context, j *Job, r *Run, spare bool) (*Run, *Job) {
+// do does one job. It returns the next one for the caller, if it is free to do one.
+func (s *Service) do(ctx context.Context, h *handover, spare bool) *handover {
+	j := h.job
 	working, release := s.hands.hold(ctx, j.claim(), j.Due)
 	defer release()
-	d := &doing{s: s, job: j, run: r, spare: spare}
+	d := &doing{s: s, job: j, run: h.run, secrets: h.secrets, spare: spare}
 	next, err := d.do(working)
 	if err == nil {
 		s.done.Add(1)
 	}
 	if err == nil || errors.Is(err, ErrClaimLost) || errors.Is(err, ErrRunEnded) || errors.Is(err, ErrRunUnknown) {
 		// Where the claim was lost or the run is over, what was done comes to nothing.
-		return d.run, next
+		return next
 	}
 	stopping := ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
@@ -152,7 +160,7 @@ func (s *Service) do(ctx context.Context, j *Job, r *Run, spare bool) (*Run, *Jo
 		// The claim runs out and the job is done again.
 		s.log.ErrorContext(ctx, "what became of a job could not be stored", "job", j.ID, "run", j.Run, "error", err)
 	}
-	return nil, nil
+	return nil
 }
 
 // keepRenewing renews the claims of what is under way until ctx ends.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"time"
 
 	"bestow.dev/internal/process"
 )
@@ -11,7 +10,7 @@ import (
 // Apply implements [process.RunStore]. Rows of runs are held before those of their jobs
 // and tasks, here and everywhere, so that nobody waits in a circle.
 func (p processStore) Apply(ctx context.Context, c *process.Change) (before *process.Run, request [sha256.Size]byte, err error) {
-	err = p.db.write(ctx, func(ctx context.Context, q tx) error {
+	err = p.db.writeLast(ctx, func(ctx context.Context, q tx) error {
 		before = nil
 		if c.Begin == nil {
 			if err := updateRun(ctx, q, c); err != nil {
@@ -86,7 +85,7 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change) er
 		return err
 	}
 	if c.Return != "" {
-		if err := p.comeBack(ctx, q, c.Return, c.Run.Updated); err != nil {
+		if err := p.comeBack(ctx, q, c); err != nil {
 			return err
 		}
 	}
@@ -175,8 +174,18 @@ func (p processStore) clearToken(ctx context.Context, q tx, run string, at, toke
 }
 
 // comeBack has the caller of a process that has ended hear of it.
-func (p processStore) comeBack(ctx context.Context, q tx, job string, at time.Time) error {
-	p.wakeJobs(ctx)
-	return q.Later(ctx, `UPDATE process_job SET kind = 'return', state = 'ready', due_ms = $2, claim = claim + 1, claimed_by = '', attempt = 0
-		WHERE id = $1 AND kind = 'call'`, job, ms(at))
+func (p processStore) comeBack(ctx context.Context, q tx, c *process.Change) error {
+	const text = `UPDATE process_job SET kind = 'return', state = 'ready', due_ms = $2, claim = claim + 1, claimed_by = $3, attempt = $4
+		WHERE id = $1 AND kind = 'call'`
+	if c.Lease == nil {
+		p.wakeJobs(ctx)
+		return q.Later(ctx, text, c.Return, ms(c.Run.Updated), "", 0)
+	}
+	rows, err := q.Query(ctx, text+` RETURNING `+jobColumns, c.Return, ms(c.Lease.Until), c.Lease.Node, 1)
+	jobs, err := collect(rows, err, scanJob)
+	c.Returned = nil
+	if len(jobs) > 0 {
+		c.Returned = &jobs[0]
+	}
+	return err
 }

@@ -91,7 +91,7 @@ func (p processStore) NextJob(ctx context.Context) (time.Time, error) {
 
 // PostponeJob implements [process.JobStore].
 func (p processStore) PostponeJob(ctx context.Context, d *process.Postponement) error {
-	return p.db.write(ctx, func(ctx context.Context, q tx) error {
+	return p.db.writeLast(ctx, func(ctx context.Context, q tx) error {
 		if err := addEntries(ctx, q, process.ErrClaimLost, d.Run, d.Entries); err != nil {
 			return err
 		}
@@ -178,31 +178,54 @@ func (p processStore) Jobs(ctx context.Context, tenant, run string) ([]process.J
 }
 
 // News implements [process.JobStore].
-func (p processStore) News(ctx context.Context, tenant, key string, at time.Time) (n int, err error) {
-	if u := p.db.unit(ctx); u.hasBegun() && !u.ended { // one statement is not worth a part of its own
-		return p.news(ctx, u.tx, tenant, key, at)
+func (p processStore) News(ctx context.Context, n process.News) (count int, err error) {
+	if u := p.db.unit(ctx); u.hasBegun() && !u.ended { // not worth a part of its own
+		return p.news(ctx, u.tx, &n)
 	}
 	const text = `SELECT count(*) FROM process_job WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`
-	err = p.db.read(ctx, func(ctx context.Context, q tx) error { return q.QueryRow(ctx, text, tenant, key).Scan(&n) })
-	if err != nil || n == 0 {
+	err = p.db.read(ctx, func(ctx context.Context, q tx) error { return q.QueryRow(ctx, text, n.Tenant, n.Key).Scan(&count) })
+	if err != nil || count == 0 {
 		return 0, err
 	}
 	err = p.db.write(ctx, func(ctx context.Context, q tx) (err error) {
-		n, err = p.news(ctx, q, tenant, key, at)
+		count, err = p.news(ctx, q, &n)
 		return err
 	})
-	return n, err
+	return count, err
 }
 
-func (p processStore) news(ctx context.Context, q tx, tenant, key string, at time.Time) (int, error) {
-	// One that is being looked at keeps its claim, and is looked at again after it.
-	n, err := q.Exec(ctx, `UPDATE process_job SET news = news + 1,
-		due_ms = CASE WHEN state = 'waiting' AND claimed_by = '' THEN CAST($3 AS BIGINT) ELSE due_ms END
-		WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`, tenant, key, ms(at))
-	if n > 0 {
-		p.wakeJobs(ctx)
+func (p processStore) news(ctx context.Context, q tx, n *process.News) (int, error) {
+	count, err := p.tellJobs(ctx, q, n)
+	return count, p.db.engine.fault(err)
+}
+
+func (p processStore) tellJobs(ctx context.Context, q tx, n *process.News) (int, error) {
+	const (
+		theirs = `tenant = $1 AND wait_key = $2 AND wait_key <> ''`
+		idle   = `state = 'waiting' AND claimed_by = ''`
+	)
+	if n.Lease == nil {
+		// One that is being looked at keeps its claim, and is looked at again after it.
+		count, err := q.Exec(ctx, `UPDATE process_job SET news = news + 1,
+			due_ms = CASE WHEN `+idle+` THEN CAST($3 AS BIGINT) ELSE due_ms END WHERE `+theirs, n.Tenant, n.Key, ms(n.At))
+		if count > 0 {
+			p.wakeJobs(ctx)
+		}
+		return int(count), err
 	}
-	return int(n), p.db.engine.fault(err)
+	var busy int64
+	note := func(changed int64) { busy = changed }
+	const other = `UPDATE process_job SET news = news + 1 WHERE ` + theirs + ` AND NOT (` + idle + `)`
+	if err := q.LaterFor(ctx, note, other, n.Tenant, n.Key); err != nil {
+		return 0, err
+	}
+	rows, err := q.Query(ctx, `UPDATE process_job SET news = news + 1, due_ms = $3, claim = claim + 1, claimed_by = $4, attempt = attempt + 1
+		WHERE `+theirs+` AND `+idle+` RETURNING `+jobColumns, n.Tenant, n.Key, ms(n.Lease.Until), n.Lease.Node)
+	claimed, err := collect(rows, err, scanJob)
+	if len(claimed) > 0 {
+		p.db.onCommit(ctx, func() { n.Claimed(claimed) })
+	}
+	return int(busy) + len(claimed), err
 }
 
 // Busy implements [process.JobStore].

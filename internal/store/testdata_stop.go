@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/process"
@@ -170,13 +169,13 @@ func (s *stopper) EndJob(ctx context.Context, c process.JobClaim) error {
 }
 
 // News implements [process.JobStore].
-func (s *stopper) News(ctx context.Context, tenant, key string, at time.Time) (n int, err error) {
+func (s *stopper) News(ctx context.Context, n process.News) (count int, err error) {
 	err = s.transact(ctx, func(ctx context.Context) (bool, error) {
 		var err error
-		n, err = s.Store.News(ctx, tenant, key, at)
-		return n > 0 && s.begun(), err
+		count, err = s.Store.News(ctx, n)
+		return count > 0 && s.begun(), err
 	})
-	return n, err
+	return count, err
 }
 
 // AddTaskLink implements [process.TaskStore].

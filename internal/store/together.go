@@ -13,7 +13,8 @@ const endTime = 10 * time.Second
 // It is InTx for work that only ends with writing: the transaction begins with fn's first
 // write. Before it fn may do what it likes for as long as it likes, and reads what others have
 // committed; from there on it holds up others, as in InTx. A write that fails undoes
-// itself and nothing else. fn may run more than once.
+// itself and nothing else, unless its method says that nothing is to follow it. fn may run
+// more than once.
 //
 // The end of ctx is for fn to hear of: what it has written by the time it returns nil is
 // committed. Errors: what fn returned, and the faults of this package.
@@ -29,6 +30,22 @@ func (db *DB) Together(ctx context.Context, fn func(ctx context.Context) error) 
 		}
 	}
 	return ErrBusy.Because(err)
+}
+
+// writeLast is write for what the work of Together ends with. It costs no savepoint there, since
+// an error of it undoes all; where that is one of a statement that waits, Together tells it.
+func (db *DB) writeLast(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	u := db.unit(ctx)
+	if u == nil || u.late == nil || !u.hasBegun() {
+		return db.write(ctx, fn)
+	}
+	if u.ended {
+		return errEnded
+	}
+	if u.broken == nil {
+		u.broken = db.engine.fault(fn(ctx, u.tx))
+	}
+	return u.broken
 }
 
 // late is a transaction that begins with its first write. The engine runs it on a goroutine

@@ -314,6 +314,9 @@ func (u *unit) look(ctx context.Context, fn func(ctx context.Context, q tx) erro
 	if u.ended {
 		return errEnded
 	}
+	if u.broken != nil {
+		return u.broken
+	}
 	return u.db.engine.fault(fn(ctx, u.tx))
 }
 

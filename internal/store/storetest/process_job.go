@@ -150,7 +150,7 @@ func testNews(t *testing.T, db *store.DB) {
 	check(t, b.putOff(b.claim(noon)["j1"], wait))
 	news := func(tenant, key string, want int) {
 		t.Helper()
-		if n, err := b.News(t.Context(), tenant, key, noon.Add(time.Minute)); err != nil || n != want {
+		if n, err := b.News(t.Context(), process.News{Tenant: tenant, Key: key, At: noon.Add(time.Minute)}); err != nil || n != want {
 			t.Errorf("news of %s/%s reached %d (%v), want %d", tenant, key, n, err, want)
 		}
 	}
@@ -323,5 +323,5 @@ func testProcessWakes(t *testing.T, db *store.DB) {
 	check(t, b.putOff(call["j1"], func(p *process.Postponement) {
 		p.Wait, p.State, p.Due = &process.Wait{Key: "k"}, process.JobWaiting, process.Never
 	}))
-	wakes(t, db, process.WakeJobs, "news", func() { b.News(t.Context(), "acme", "k", noon) })
+	wakes(t, db, process.WakeJobs, "news", func() { b.News(t.Context(), process.News{Tenant: "acme", Key: "k", At: noon}) })
 }
