@@ -264,7 +264,7 @@ func (s *Service) Heard(ctx context.Context, tenantName, command string) error {
 // lasting. The commands of other clients are nothing to us.
 func (s *Service) Ended(ctx context.Context, c *relay.Stored) error {
 	name, ours := strings.CutPrefix(c.Client, localPrefix)
-	if !ours {
+	if !ours || c.Type == plugout.SessionStart || c.Type == plugout.SessionEnd { // no task waits for these
 		return nil
 	}
 	return s.news(ctx, c.Tenant, newsKey(name, c.ID.String()))
