@@ -7,9 +7,9 @@ import (
 	"bestow.dev/internal/process"
 )
 
-// laterEntry is an entry in the column more. Its names never change; a new member is absent
+// moreEntry is an entry in the column more. Its names never change; a new member is absent
 // from rows written before it.
-type laterEntry struct {
+type moreEntry struct {
 	AtMS    int64             `json:"at"`
 	Kind    process.EntryKind `json:"kind"`
 	Element string            `json:"el,omitempty"`
@@ -20,14 +20,14 @@ type laterEntry struct {
 	Actor   string            `json:"by,omitempty"`
 }
 
-// laterEntries is the column more of a row that begins with the first of entries.
-func laterEntries(entries []process.Entry) any {
+// moreEntries is the column more of a row that begins with the first of entries.
+func moreEntries(entries []process.Entry) any {
 	if len(entries) == 1 {
 		return ""
 	}
-	var more []laterEntry
+	var more []moreEntry
 	for _, e := range entries[1:] {
-		more = append(more, laterEntry{
+		more = append(more, moreEntry{
 			AtMS: ms(e.At), Kind: e.Kind, Element: e.Element, Token: e.Token, Flow: e.Flow, Text: cleanText(e.Text),
 			Attempt: e.Attempt, Actor: cleanText(e.Actor),
 		})
@@ -45,7 +45,7 @@ func insertEntries(ctx context.Context, q tx, run string, entries []process.Entr
 		SELECT r.id, r.entries, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM process_run r WHERE r.id = $1`
 	e := &entries[0]
 	return q.Later(ctx, text, run, ms(e.At), string(e.Kind), e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt,
-		cleanText(e.Actor), laterEntries(entries))
+		cleanText(e.Actor), moreEntries(entries))
 }
 
 // Timeline implements [process.RunStore].
@@ -76,7 +76,7 @@ func (p processStore) Timeline(ctx context.Context, tenant, run string, after in
 func scanEntries(rows *sql.Rows) ([]process.Entry, error) {
 	var (
 		e    process.Entry
-		more []laterEntry
+		more []moreEntry
 	)
 	if err := rows.Scan(&e.Seq, scanMS(&e.At), &e.Kind, &e.Element, &e.Token, &e.Flow, &e.Text, &e.Attempt, &e.Actor, scanJSON(&more)); err != nil {
 		return nil, err
