@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 
 	"bestow.dev/internal/store/pgtest"
@@ -76,6 +77,23 @@ func TestNewerSchema(t *testing.T) {
 	})
 }
 
+// migratorOf takes the steps of a database that is open.
+func migratorOf(t *testing.T, db *DB) *goose.Provider {
+	t.Helper()
+	dialect, pool := database.DialectSQLite3, (*sql.DB)(nil)
+	switch e := db.engine.(type) {
+	case *sqliteEngine:
+		pool = e.writers
+	case *postgresEngine:
+		dialect, pool = database.DialectPostgres, e.pool
+	}
+	p, err := newMigrator(dialect, pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // TestDown: every step can be undone, so that a schema under development can be
 // taken back, and done again.
 func TestDown(t *testing.T) {
@@ -85,17 +103,7 @@ func TestDown(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer db.Close()
-		dialect, pool := database.DialectSQLite3, (*sql.DB)(nil)
-		switch e := db.engine.(type) {
-		case *sqliteEngine:
-			pool = e.writers
-		case *postgresEngine:
-			dialect, pool = database.DialectPostgres, e.pool
-		}
-		p, err := newMigrator(dialect, pool)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := migratorOf(t, db)
 		if _, err := p.DownTo(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}

@@ -68,6 +68,11 @@ func openPostgres(ctx context.Context, c Config, log *slog.Logger) (engine, erro
 // not by what they have read. A deadlock or serialisation failure changes nothing
 // and is tried again.
 func (e *postgresEngine) write(ctx context.Context, fn func(q tx) error) error {
+	return repeat(ctx, func() error { return e.writeOnce(ctx, fn) })
+}
+
+// repeat runs once, and again as long as it may go well then.
+func repeat(ctx context.Context, once func() error) error {
 	var err error
 	for attempt := range writeAttempts {
 		if attempt > 0 {
@@ -75,23 +80,31 @@ func (e *postgresEngine) write(ctx context.Context, fn func(q tx) error) error {
 				return err
 			}
 		}
-		if err = e.writeOnce(ctx, fn); !repeatable(err) {
+		if err = once(); !repeatable(err) {
 			return err
 		}
 	}
 	return err
 }
 
+// borrow lends a connection, and its pipe, which is the borrower's alone until the
+// connection is closed.
+func (e *postgresEngine) borrow(ctx context.Context) (conn *sql.Conn, p *pipe, err error) {
+	if conn, err = e.pool.Conn(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := conn.Raw(func(c any) error { p = c.(*pipe); return nil }); err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	return conn, p, nil
+}
+
 func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) error {
-	conn, err := e.pool.Conn(ctx)
+	conn, p, err := e.borrow(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	var p *pipe // ours alone until the connection is given back
-	if err := conn.Raw(func(c any) error { p = c.(*pipe); return nil }); err != nil {
-		return err
-	}
 	var turns turns
 	defer turns.end()
 	p.begin()

@@ -47,16 +47,7 @@ func (p processStore) ClaimJobs(ctx context.Context, query process.JobQuery) ([]
 		UPDATE process_job SET claim = claim + 1, claimed_by = $4, due_ms = $2, attempt = attempt + 1
 		WHERE due_ms <= $1 AND id IN (SELECT due.id FROM due)
 		RETURNING ` + jobColumns
-	var jobs []process.Job
-	err := p.db.write(ctx, func(ctx context.Context, q tx) error {
-		rows, err := q.Query(ctx, text, ms(query.At), ms(query.At.Add(query.Lease)), query.Limit, query.Node)
-		jobs, err = collect(rows, err, scanJob)
-		return err
-	})
-	if err != nil {
-		return nil, err // they may have been read, and are not claimed
-	}
-	return jobs, nil
+	return queryAlone(ctx, p.db, scanJob, text, ms(query.At), ms(query.At.Add(query.Lease)), query.Limit, query.Node)
 }
 
 // RenewJobs implements [process.JobStore].

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -123,61 +122,6 @@ func (c *conditions) number(text string, args []any) string {
 // text returns the statement that begins and ends as given, with the end's arguments.
 func (c *conditions) text(begin, end string, args ...any) string {
 	return begin + strings.Join(c.parts, " AND ") + c.number(end, args)
-}
-
-// Timeline implements [process.RunStore].
-func (p processStore) Timeline(ctx context.Context, tenant, run string, after int64, limit int) ([]process.Entry, error) {
-	const text = `SELECT t.seq, t.at_ms, t.kind, t.element, t.token, t.flow, t.text, t.attempt, t.actor
-		FROM process_timeline t JOIN process_run r ON r.id = t.run_id
-		WHERE r.tenant = $1 AND t.run_id = $2 AND t.seq > $3 ORDER BY t.seq LIMIT $4`
-	var entries []process.Entry
-	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
-		rows, err := q.Query(ctx, text, tenant, run, after, limit)
-		entries, err = collect(rows, err, func(rows *sql.Rows) (e process.Entry, err error) {
-			return e, rows.Scan(&e.Seq, scanMS(&e.At), &e.Kind, &e.Element, &e.Token, &e.Flow, &e.Text, &e.Attempt, &e.Actor)
-		})
-		return err
-	})
-	return entries, err
-}
-
-// entriesAtOnce is how many entries one statement inserts: most steps have no more, and
-// the number of texts is bounded.
-const entriesAtOnce = 8
-
-// entryTexts insert one entry, two, and so on. Each has its place before the last one that its
-// run counts.
-var entryTexts = func() (texts [entriesAtOnce]string) {
-	const first = `INSERT INTO process_timeline (run_id, seq, at_ms, kind, element, token, flow, text, attempt, actor)
-		SELECT r.id, r.entries - v.column1, v.column2, v.column3, v.column4, v.column5, v.column6, v.column7, v.column8, v.column9
-		FROM process_run r, (VALUES (CAST($2 AS BIGINT), CAST($3 AS BIGINT), $4, $5, CAST($6 AS BIGINT), $7, $8, CAST($9 AS BIGINT), $10)`
-	rows := ""
-	for i := range texts {
-		if i > 0 {
-			rows += ", " + rowsOf(1, entryWidth, 1+i*entryWidth)
-		}
-		texts[i] = first + rows + `) AS v WHERE r.id = $1`
-	}
-	return texts
-}()
-
-// entryWidth is how many values an entry has, beside its run.
-const entryWidth = 9
-
-// insertEntries adds entries to the timeline of a run, which counts them already.
-func insertEntries(ctx context.Context, q tx, run string, entries []process.Entry) error {
-	before := len(entries)
-	for chunk := range slices.Chunk(entries, entriesAtOnce) {
-		args := []any{run}
-		for _, e := range chunk {
-			before--
-			args = append(args, before, ms(e.At), string(e.Kind), e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt, cleanText(e.Actor))
-		}
-		if err := q.Later(ctx, entryTexts[len(chunk)-1], args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Secrets implements [process.RunStore].

@@ -20,21 +20,17 @@ func (r relayStore) AddCommand(ctx context.Context, d *relay.Draft, nextID func(
 		repeated bool
 	)
 	err := r.db.write(ctx, func(ctx context.Context, q tx) error {
-		var err error
-		// The first command first: it counts even if its boxes are gone by now.
-		if stored, err = livingNamesake(ctx, q, d); err != nil || stored != nil {
-			repeated = true
+		c := d.Command
+		refusal, err := r.place(ctx, q, d, &c)
+		if err != nil {
 			return err
 		}
-		c := d.Command
-		if d.NewBox == nil {
-			boxes, err := r.placedBoxes(ctx, q, d.Targets)
-			if err != nil {
+		if refusal != nil { // a command that is there already counts even if its boxes are gone by now
+			if stored, err = livingNamesake(ctx, q, d); err != nil || stored != nil {
+				repeated = true
 				return err
 			}
-			if err := d.Place(boxes, &c); err != nil {
-				return err
-			}
+			return refusal
 		}
 		for range idAttempts {
 			c.ID = nextID()
@@ -78,6 +74,22 @@ func livingNamesake(ctx context.Context, q tx, d *relay.Draft) (*relay.Stored, e
 	}
 	_, err = q.Exec(ctx, `UPDATE relay_command SET external_key = NULL WHERE id = $1`, other.ID)
 	return nil, err
+}
+
+// place has the boxes judged that a command is to go into, if it does not make its own.
+// refusal is why it cannot.
+func (r relayStore) place(ctx context.Context, q tx, d *relay.Draft, c *relay.Stored) (refusal, err error) {
+	if d.NewBox != nil {
+		return nil, nil
+	}
+	boxes, err := r.placedBoxes(ctx, q, d.Targets)
+	if errors.Is(err, relay.ErrNoSuchDestination) {
+		return err, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.Place(boxes, c), nil
 }
 
 // placedBoxes loads and holds the boxes that the targets mean.

@@ -62,20 +62,9 @@ func (r relayStore) earliest(ctx context.Context, text string) (time.Time, error
 // ClaimCallbacks implements [relay.Store].
 func (r relayStore) ClaimCallbacks(ctx context.Context, query relay.ClaimQuery) ([]relay.Claim, error) {
 	text, args := r.claimText(query)
-	var claims []relay.Claim
-	err := r.db.write(ctx, func(ctx context.Context, q tx) error {
-		rows, err := q.Query(ctx, text, args...)
-		claims, err = collect(rows, err, func(rows *sql.Rows) (relay.Claim, error) {
-			var c relay.Claim
-			err := rows.Scan(&c.Command, &c.Tenant, &c.Client, &c.Number, &c.Tries)
-			return c, err
-		})
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return claims, nil
+	return queryAlone(ctx, r.db, func(rows *sql.Rows) (c relay.Claim, err error) {
+		return c, rows.Scan(&c.Command, &c.Tenant, &c.Client, &c.Number, &c.Tries)
+	}, text, args...)
 }
 
 // claimText is the statement that claims. Its parts are few: clients are left out
@@ -110,11 +99,8 @@ func (r relayStore) EndCallback(ctx context.Context, c relay.Claim, e audit.Even
 
 // DelayCallback implements [relay.Store].
 func (r relayStore) DelayCallback(ctx context.Context, c relay.Claim, next time.Time) error {
-	return r.db.write(ctx, func(ctx context.Context, q tx) error {
-		_, err := q.Exec(ctx, `UPDATE relay_callback SET tries = tries + 1, next_ms = $3 WHERE command_id = $1 AND claim = $2`,
-			c.Command, c.Number, ms(next))
-		return err
-	})
+	return r.db.execAlone(ctx, `UPDATE relay_callback SET tries = tries + 1, next_ms = $3 WHERE command_id = $1 AND claim = $2`,
+		c.Command, c.Number, ms(next))
 }
 
 // wrongTokensKept is how long counts of wrong tokens stay.

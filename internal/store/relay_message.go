@@ -11,23 +11,29 @@ import (
 
 // Waiting implements [relay.Store].
 func (r relayStore) Waiting(ctx context.Context, box string, now time.Time) (*relay.Box, []relay.Waiting, error) {
+	// A box in which nothing waits is a row too.
+	const text = `SELECT ` + boxColumns + `, m.id, c.type, c.deadline_ms FROM relay_box b
+		LEFT JOIN relay_message m ON m.box_id = b.id AND m.is_open
+		LEFT JOIN relay_command c ON c.id = m.command_id AND c.deadline_ms > $2 WHERE b.id = $1 ORDER BY c.id`
 	var (
 		b    *relay.Box
 		list []relay.Waiting
 	)
 	err := r.db.read(ctx, func(ctx context.Context, q tx) error {
-		var err error
-		if b, err = readBox(ctx, q, box); err != nil {
-			return err
-		}
-		const text = `SELECT m.id, c.type, c.deadline_ms FROM relay_message m JOIN relay_command c ON c.id = m.command_id
-			WHERE m.box_id = $1 AND m.is_open AND c.deadline_ms > $2 ORDER BY c.id`
+		b, list = nil, nil
 		rows, err := q.Query(ctx, text, box, ms(now))
-		list, err = collect(rows, err, func(rows *sql.Rows) (relay.Waiting, error) {
+		_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+			b = new(relay.Box)
 			var w relay.Waiting
-			err := rows.Scan(&w.Message, &w.Type, scanMS(&w.Expires))
-			return w, err
+			err := rows.Scan(append(boxDest(b), scanNull(&w.Message), scanNull(&w.Type), scanMS(&w.Expires))...)
+			if w.Type != "" {
+				list = append(list, w)
+			}
+			return struct{}{}, err
 		})
+		if err == nil && b == nil {
+			err = relay.ErrSessionGone
+		}
 		return err
 	})
 	if err != nil {
@@ -79,7 +85,5 @@ func (r relayStore) Delivery(ctx context.Context, box, message string) (*relay.D
 
 // SetFetched implements [relay.Store].
 func (r relayStore) SetFetched(ctx context.Context, message string, at time.Time) error {
-	return r.db.write(ctx, func(ctx context.Context, q tx) error {
-		return q.Later(ctx, `UPDATE relay_message SET fetched_ms = $2 WHERE id = $1 AND fetched_ms = 0`, message, ms(at))
-	})
+	return r.db.execAlone(ctx, `UPDATE relay_message SET fetched_ms = $2 WHERE id = $1 AND fetched_ms = 0`, message, ms(at))
 }

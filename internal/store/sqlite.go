@@ -133,6 +133,11 @@ func (e *sqliteEngine) write(ctx context.Context, fn func(q tx) error) error {
 	return e.writer.do(ctx, fn)
 }
 
+// alone shares a COMMIT with others, which costs less than one of its own.
+func (e *sqliteEngine) alone(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	return e.write(ctx, func(q tx) error { return fn(ctx, q) })
+}
+
 func (e *sqliteEngine) read(ctx context.Context, fn func(q tx) error) error {
 	s, err := e.borrow(ctx)
 	if err != nil {

@@ -26,6 +26,8 @@
 //     PostgreSQL asks for a repetition after a serialisation failure. It sets
 //     captured variables rather than adding to them, and does nothing outside
 //     the transaction. What must follow the commit goes into onCommit.
+//   - What is one statement, without events, is handed to execAlone or queryAlone: on
+//     PostgreSQL it takes one round trip then, and no BEGIN and COMMIT.
 //   - Audit events are handed to appendAudit, in any place: they are numbered,
 //     chained and inserted as the last thing before COMMIT.
 //   - Inside, only the given context is used for further calls of the store. The
@@ -100,6 +102,8 @@ type engine interface {
 	// write runs fn in a transaction and commits it if fn returns nil. It returns
 	// only after the COMMIT that makes fn's effects lasting. fn may run again.
 	write(ctx context.Context, fn func(q tx) error) error
+	// alone is write for an fn that runs one statement, with the context that it is given.
+	alone(ctx context.Context, fn func(ctx context.Context, q tx) error) error
 	// read runs fn with a connection on which each statement sees what was
 	// committed before it.
 	read(ctx context.Context, fn func(q tx) error) error

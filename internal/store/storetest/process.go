@@ -19,6 +19,7 @@ import (
 var processTests = []test{
 	{"versions of definitions", testDefinitions},
 	{"a run comes back as it was", testRunRoundTrip},
+	{"pages of a timeline", testTimelinePages},
 	{"a step from an old revision", testStaleStep},
 	{"a key starts one run", testStartKey},
 	{"what a step comes from", testCauses},
@@ -116,7 +117,7 @@ func testRunRoundTrip(t *testing.T, db *store.DB) {
 	check(t, err)
 	wantEqual(t, secrets, map[string]json.RawMessage{"secret:1": json.RawMessage(`"s"`)})
 
-	// The timeline goes on from step to step, and over the bounds of one statement.
+	// The timeline goes on from step to step.
 	many := make([]process.Entry, 20)
 	for i := range many {
 		many[i] = process.Entry{At: noon, Kind: process.EntryNote, Element: "a", Token: 1, Flow: "f", Text: fmt.Sprint("n", i, "\x00"), Attempt: i, Actor: "user:a"}

@@ -16,6 +16,7 @@ import (
 var relayTests = []test{
 	{"a command comes back as it was", testCommandRoundTrip},
 	{"a living external id is one command", testExternalID},
+	{"the external id of what is refused", testExternalIDOfRefused},
 	{"an id that is taken is replaced", testTakenID},
 	{"targets and their boxes", testTargets},
 	{"a command that is refused leaves nothing", testRefusedCommand},

@@ -69,6 +69,46 @@ func testExternalID(t *testing.T, db *store.DB) {
 	wantActions(t, db, "acme", "accepted one", "accepted three", "accepted four")
 }
 
+// testExternalIDOfRefused: what cannot be placed is no other command than the living one of the
+// same external id, if there is one.
+func testExternalIDOfRefused(t *testing.T, db *store.DB) {
+	d := newDesk(t, db)
+	d.add(into(sent("one"), newBox("b1", relay.SessionBox)))
+	named := func(name, box string, at time.Time) *relay.Draft {
+		draft := behind(sent(name), boxTarget(box))
+		draft.Command.ExternalID, draft.At = "x", at
+		return draft
+	}
+	refused := func(name string, at time.Time) *relay.Draft {
+		draft := named(name, "b1", at)
+		draft.Place = func([]relay.PlacedBox, *relay.Stored) error { return errChange }
+		return draft
+	}
+	_, _, err := d.AddCommand(t.Context(), refused("none yet", noon), d.ids.next)
+	wantError(t, err, errChange)
+	first := d.add(named("two", "b1", noon))
+	for _, draft := range []*relay.Draft{
+		refused("its box takes no more", noon), named("its box is gone", "b2", noon), named("it is the same", "b1", noon),
+	} {
+		again, repeated, err := d.AddCommand(t.Context(), draft, d.ids.next)
+		if err != nil || !repeated || again.ID != first.ID {
+			t.Errorf("%s: repeated %v, %+v, %v", draft.Command.Nonce, repeated, again, err)
+		}
+	}
+	over := noon.Add(10 * time.Minute)
+	_, repeated, err := d.AddCommand(t.Context(), refused("the first one's life is over", over), d.ids.next)
+	wantError(t, err, errChange)
+	_, _, err = d.AddCommand(t.Context(), named("it is over and its box is gone", "b2", over), d.ids.next)
+	wantError(t, err, relay.ErrNoSuchDestination)
+	if repeated {
+		t.Error("what is refused repeats nothing")
+	}
+	if next := d.add(named("three", "b1", over)); next.ID == first.ID {
+		t.Error("the id of a command whose life is over is not free")
+	}
+	wantActions(t, db, "acme", "accepted one", "accepted two", "accepted three")
+}
+
 func testTakenID(t *testing.T, db *store.DB) {
 	d := newDesk(t, db)
 	d.add(into(sent("one"), newBox("b1", relay.TemporaryBox)))

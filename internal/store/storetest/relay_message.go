@@ -28,8 +28,27 @@ func testWaiting(t *testing.T, db *store.DB) {
 	if b.ID != "b1" || !reflect.DeepEqual(waiting, want) {
 		t.Errorf("got %+v, want %+v", waiting, want)
 	}
-	if _, waiting, err = d.Waiting(t.Context(), "b1", noon.Add(time.Minute)); err != nil || len(waiting) != 0 {
+	if !reflect.DeepEqual(b, d.box("b1")) {
+		t.Errorf("got %+v, want %+v", b, d.box("b1"))
+	}
+	late := behind(sent("late"), boxTarget("b1"))
+	place := late.Place
+	late.Place = func(boxes []relay.PlacedBox, c *relay.Stored) error {
+		err := place(boxes, c)
+		c.Deadline = noon.Add(2 * time.Minute)
+		return err
+	}
+	d.add(late)
+	if _, waiting, err = d.Waiting(t.Context(), "b1", noon.Add(time.Minute)); err != nil || len(waiting) != 1 || waiting[0].Message != "m-nonce-lateb1" {
 		t.Errorf("overdue: %+v, %v", waiting, err)
+	}
+	if b, waiting, err = d.Waiting(t.Context(), "b1", noon.Add(2*time.Minute)); err != nil || len(waiting) != 0 || b.ID != "b1" {
+		t.Errorf("all overdue: %+v in %+v, %v", waiting, b, err)
+	}
+	d.add(into(sent("four"), newBox("b2", relay.SessionBox)))
+	d.finish(ending(5, plugout.StatusOK, noon))
+	if b, waiting, err = d.Waiting(t.Context(), "b2", noon); err != nil || len(waiting) != 0 || b.ID != "b2" {
+		t.Errorf("nothing waits: %+v in %+v, %v", waiting, b, err)
 	}
 }
 
