@@ -45,8 +45,9 @@ type DefinitionStore interface {
 	// process.definition_unknown.
 	Definition(ctx context.Context, tenant, key string, version int) (*Version, error)
 
-	// Newest returns the newest version of a key without its text. Errors:
-	// process.definition_unknown.
+	// Newest returns the newest version of a key without its text. It may be from memory:
+	// what was deployed on another node is seen a second later at the latest, and what was
+	// deployed here at once. Errors: process.definition_unknown.
 	Newest(ctx context.Context, tenant, key string) (*Version, error)
 
 	// Definitions returns the newest version of each key without its text, by key.

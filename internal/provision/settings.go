@@ -116,8 +116,8 @@ func (s *Service) sealed(ctx context.Context, c secretChange) ([]byte, error) {
 	return s.sealer.Seal([]byte(c.secret), c.place)
 }
 
-// DeleteConnection removes a connection. Tasks that name it fail from then on. It needs
-// admin. Errors: authority.denied, connection.unknown.
+// DeleteConnection removes a connection. Tasks that name it fail from then on, on other nodes
+// within a second. It needs admin. Errors: authority.denied, connection.unknown.
 func (s *Service) DeleteConnection(ctx context.Context, by tenant.Authority, name string) error {
 	if err := by.Require(tenant.ScopeAdmin, ""); err != nil {
 		return err

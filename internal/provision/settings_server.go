@@ -92,9 +92,9 @@ func (s *Service) PutMessagingServer(ctx context.Context, by tenant.Authority, m
 
 func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
-// DeleteMessagingServer removes a messaging server. Tasks that name it fail from then on,
-// those that wait for a command there included. It needs admin. Errors: authority.denied,
-// messaging_server.unknown.
+// DeleteMessagingServer removes a messaging server. Tasks that name it fail from then on, on
+// other nodes within a second, those that wait for a command there included. It needs admin.
+// Errors: authority.denied, messaging_server.unknown.
 func (s *Service) DeleteMessagingServer(ctx context.Context, by tenant.Authority, name string) error {
 	if err := by.Require(tenant.ScopeAdmin, ""); err != nil {
 		return err

@@ -8,7 +8,8 @@ import (
 
 // Store keeps connections and messaging servers with their sealed secrets. Methods that
 // change something do it in one transaction with the event they are given, or not at all.
-// What they return belongs to the caller.
+// What they return belongs to the caller. One by its name may be from memory: what another
+// node has changed is seen a second later at the latest, and what was changed here at once.
 type Store interface {
 	// Connections returns those of a tenant, by name.
 	Connections(ctx context.Context, tenant string) ([]*Connection, error)

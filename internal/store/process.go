@@ -89,6 +89,7 @@ func (p processStore) AddDefinition(ctx context.Context, v *process.Version, e f
 				return err
 			}
 			if inserted {
+				p.db.changesSettings(ctx)
 				stored, added = &made, true
 				return appendAudit(ctx, q, e(&made))
 			}
@@ -133,14 +134,20 @@ func readDefinition(ctx context.Context, q tx, tenant, key string, version int) 
 
 // Newest implements [process.DefinitionStore].
 func (p processStore) Newest(ctx context.Context, tenant, key string) (*process.Version, error) {
-	found, err := p.definitions(ctx, `WHERE d.tenant = $1 AND d.process = $2 ORDER BY d.version DESC LIMIT 1`, tenant, key)
+	v, err := recall(ctx, p.db, setting{aNewestDefinition, tenant, key}, func(ctx context.Context) (v process.Version, err error) {
+		found, err := p.definitions(ctx, `WHERE d.tenant = $1 AND d.process = $2 ORDER BY d.version DESC LIMIT 1`, tenant, key)
+		if err != nil {
+			return v, err
+		}
+		if len(found) == 0 {
+			return v, process.ErrDefinitionUnknown
+		}
+		return found[0], nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
-		return nil, process.ErrDefinitionUnknown
-	}
-	return &found[0], nil
+	return &v, nil
 }
 
 // Definitions implements [process.DefinitionStore].

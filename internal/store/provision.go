@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"maps"
 	"time"
 
 	"bestow.dev/internal/audit"
@@ -48,21 +50,48 @@ func (p provisionStore) Connections(ctx context.Context, tenant string) (all []*
 	return all, err
 }
 
+// byName is how a setting is read that has a name.
+type byName[T any] struct {
+	kind    settingKind
+	text    string // of the statement: of a tenant, by name
+	scan    func(rows *sql.Rows) (T, error)
+	unknown error // there is none
+}
+
+var connectionByName = byName[sealedConnection]{
+	aConnection, "SELECT " + connectionColumns + " FROM connection WHERE tenant = $1 AND name = $2", scanConnection, provision.ErrConnectionUnknown,
+}
+
+var serverByName = byName[sealedServer]{
+	aMessagingServer, "SELECT " + serverColumns + " FROM messaging_server WHERE tenant = $1 AND name = $2", scanServer, provision.ErrServerUnknown,
+}
+
+func (b *byName[T]) read(ctx context.Context, db *DB, tenant, name string) (T, error) {
+	return recall(ctx, db, setting{b.kind, tenant, name}, func(ctx context.Context) (one T, err error) {
+		err = db.read(ctx, func(ctx context.Context, q tx) error {
+			rows, err := q.Query(ctx, b.text, tenant, name)
+			found, err := collect(rows, err, b.scan)
+			if err == nil && len(found) == 0 {
+				err = b.unknown
+			}
+			if err != nil {
+				return err
+			}
+			one = found[0]
+			return nil
+		})
+		return one, err
+	})
+}
+
 // Connection implements [provision.Store].
 func (p provisionStore) Connection(ctx context.Context, tenant, name string) (*provision.Connection, []byte, error) {
-	var found []sealedConnection
-	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
-		rows, err := q.Query(ctx, "SELECT "+connectionColumns+" FROM connection WHERE tenant = $1 AND name = $2", tenant, name)
-		found, err = collect(rows, err, scanConnection)
-		return err
-	})
+	found, err := connectionByName.read(ctx, p.db, tenant, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(found) == 0 {
-		return nil, nil, provision.ErrConnectionUnknown
-	}
-	return found[0].Connection, found[0].sealed, nil
+	c := *found.Connection
+	return &c, bytes.Clone(found.sealed), nil
 }
 
 // PutConnection implements [provision.Store].
@@ -78,7 +107,8 @@ func (p provisionStore) PutConnection(ctx context.Context, c *provision.Connecti
 	return p.put(ctx, text, e, c.Tenant, c.Name, c.Description, c.Kind, c.URL, c.ClientID, c.Version, ms(c.Changed), c.ChangedBy, sealed)
 }
 
-// put stores a version of a setting. Of two at once the second gets connection.version.
+// put stores a version of a setting. Of two at once the second gets connection.version, and
+// what it went by is not what it is told when it asks again.
 func (p provisionStore) put(ctx context.Context, text string, e audit.Event, args ...any) error {
 	return p.db.write(ctx, func(ctx context.Context, q tx) error {
 		n, err := q.Exec(ctx, text, args...)
@@ -86,8 +116,10 @@ func (p provisionStore) put(ctx context.Context, text string, e audit.Event, arg
 			return err
 		}
 		if n == 0 {
+			p.db.settings.forget()
 			return provision.ErrChanged
 		}
+		p.db.changesSettings(ctx)
 		return appendAudit(ctx, q, e)
 	})
 }
@@ -106,6 +138,7 @@ func (p provisionStore) remove(ctx context.Context, text, tenant, name string, u
 		if n == 0 {
 			return unknown
 		}
+		p.db.changesSettings(ctx)
 		return appendAudit(ctx, q, e)
 	})
 }
@@ -161,19 +194,13 @@ func (p provisionStore) MessagingServers(ctx context.Context, tenant string) (al
 
 // MessagingServer implements [provision.Store].
 func (p provisionStore) MessagingServer(ctx context.Context, tenant, name string) (*provision.MessagingServer, []byte, error) {
-	var found []sealedServer
-	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
-		rows, err := q.Query(ctx, "SELECT "+serverColumns+" FROM messaging_server WHERE tenant = $1 AND name = $2", tenant, name)
-		found, err = collect(rows, err, scanServer)
-		return err
-	})
+	found, err := serverByName.read(ctx, p.db, tenant, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(found) == 0 {
-		return nil, nil, provision.ErrServerUnknown
-	}
-	return found[0].MessagingServer, found[0].sealed, nil
+	m := *found.MessagingServer
+	m.KeySets = maps.Clone(m.KeySets)
+	return &m, bytes.Clone(found.sealed), nil
 }
 
 // PutMessagingServer implements [provision.Store].

@@ -35,6 +35,7 @@
 //   - After a statement has failed the function returns: PostgreSQL takes no
 //     further one. What may collide says ON CONFLICT, or is a store method of its
 //     own, which fails alone.
+//   - What changes a row that is read through recall calls changesSettings.
 //   - A statement whose answer changes nothing of what follows is handed to Later: on
 //     PostgreSQL it travels with the next one, so that a transaction of ten statements
 //     takes three or four round trips.
@@ -90,11 +91,12 @@ type Config struct {
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	engine  engine
-	hub     *Hub
-	log     *slog.Logger
-	written atomic.Int64
-	stop    *stopper // nil but in a test of what a power failure does
+	engine   engine
+	hub      *Hub
+	settings *settings
+	log      *slog.Logger
+	written  atomic.Int64
+	stop     *stopper // nil but in a test of what a power failure does
 }
 
 // engine is what SQLite and PostgreSQL do each in their own way.
@@ -141,6 +143,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), e.close())
 	}
 	db := &DB{engine: e, hub: newHub(), log: log}
+	db.settings = newSettings(db.hub)
 	if c.TestData {
 		if err := db.markTestData(ctx, made); err != nil {
 			return nil, errors.Join(err, e.close())

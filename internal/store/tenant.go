@@ -125,7 +125,8 @@ func scanRP(rows *sql.Rows) (*tenant.RelyingParty, error) {
 	return checked, nil
 }
 
-// RelyingParty implements [tenant.Store].
+// RelyingParty implements [tenant.Store]. It is not from memory: [tenant.Directory] has one of its
+// own, and asks here for what is to be changed, too.
 func (db *DB) RelyingParty(ctx context.Context, tenantName, id string) (rp *tenant.RelyingParty, err error) {
 	err = db.read(ctx, func(ctx context.Context, q tx) error {
 		rows, err := q.Query(ctx, "SELECT "+rpColumns+" FROM relying_party WHERE tenant = $1 AND id = $2", tenantName, id)
@@ -142,8 +143,24 @@ func (db *DB) RelyingParty(ctx context.Context, tenantName, id string) (rp *tena
 	return rp, err
 }
 
-// RelyingParties implements [tenant.Store].
-func (db *DB) RelyingParties(ctx context.Context, tenantName string) (all []*tenant.RelyingParty, err error) {
+// RelyingParties implements [tenant.Store]. Those of all tenants are not remembered: who asks for
+// them remembers what it makes of them.
+func (db *DB) RelyingParties(ctx context.Context, tenantName string) ([]*tenant.RelyingParty, error) {
+	if tenantName == "" {
+		return db.relyingParties(ctx, "")
+	}
+	known, err := recall(ctx, db, setting{theRelyingParties, tenantName, ""}, func(ctx context.Context) ([]*tenant.RelyingParty, error) {
+		return db.relyingParties(ctx, tenantName)
+	})
+	var all []*tenant.RelyingParty
+	for _, rp := range known {
+		own := *rp
+		all = append(all, &own)
+	}
+	return all, err
+}
+
+func (db *DB) relyingParties(ctx context.Context, tenantName string) (all []*tenant.RelyingParty, err error) {
 	err = db.read(ctx, func(ctx context.Context, q tx) error {
 		// Two texts: one for both would be planned anew each time.
 		text, args := "SELECT "+rpColumns+" FROM relying_party ORDER BY tenant, id", []any(nil)
@@ -165,6 +182,7 @@ func (db *DB) PutRelyingParty(ctx context.Context, rp *tenant.RelyingParty, e au
 		if _, err := q.Exec(ctx, put, rp.Tenant, rp.ID, asJSON(settingsOf(rp)), ms(rp.Created), ms(rp.Changed)); err != nil {
 			return err
 		}
+		db.changesSettings(ctx)
 		return appendAudit(ctx, q, e)
 	})
 }
@@ -187,6 +205,7 @@ func (db *DB) DeleteRelyingParty(ctx context.Context, tenantName, id string, e a
 		if n == 0 {
 			return tenant.ErrRelyingPartyUnknown
 		}
+		db.changesSettings(ctx)
 		return appendAudit(ctx, q, e)
 	})
 }

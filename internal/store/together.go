@@ -67,6 +67,7 @@ func (l *late) run(ctx context.Context, fn func(ctx context.Context) error) erro
 	defer func() {
 		u.ended = true
 		l.undo(errUnfinished) // after an end of another kind it does nothing
+		u.releaseSettings()
 	}()
 	inside := context.WithValue(ctx, unitKey{}, u)
 	if err := fn(inside); err != nil {

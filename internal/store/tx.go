@@ -154,6 +154,9 @@ type unit struct {
 	broken error // a savepoint could not be undone: the whole must not commit
 	ended  bool
 	late   *late // where it begins with its first write; nil: it has begun
+
+	changesSettings bool // that others may remember
+	holdsSettings   bool
 }
 
 // unitKey carries the *unit of the transaction a context is in.
@@ -194,7 +197,9 @@ func (db *DB) write(ctx context.Context, fn func(ctx context.Context, q tx) erro
 		return u.part(ctx, fn)
 	}
 	var u *unit
+	defer func() { u.releaseSettings() }()
 	err := db.engine.write(ctx, func(q tx) error {
+		u.releaseSettings() // of an attempt that did not last
 		u = &unit{db: db, tx: q}
 		defer func() { u.ended = true }()
 		inside := context.WithValue(ctx, unitKey{}, u)
@@ -325,11 +330,14 @@ func (u *unit) finish(ctx context.Context) error {
 	if u.broken != nil {
 		return u.broken
 	}
-	if len(u.events) == 0 {
-		return nil
+	if len(u.events) > 0 {
+		if err := (webhookStore{u.db}).tellOfAudit(ctx, u.tx, u.events); err != nil {
+			return fmt.Errorf("tell webhooks: %w", err)
+		}
+		if err := u.writeAudit(ctx); err != nil {
+			return err
+		}
 	}
-	if err := (webhookStore{u.db}).tellOfAudit(ctx, u.tx, u.events); err != nil {
-		return fmt.Errorf("tell webhooks: %w", err)
-	}
-	return u.writeAudit(ctx)
+	u.holdSettings()
+	return nil
 }

@@ -79,6 +79,7 @@ func (w webhookStore) AddEndpoint(ctx context.Context, e *webhook.Endpoint, seal
 		if all > webhook.MaxEndpoints {
 			return webhook.ErrTooMany
 		}
+		w.db.changesSettings(ctx)
 		return appendAudit(ctx, q, event)
 	})
 }
@@ -130,6 +131,7 @@ func (w webhookStore) DeleteEndpoint(ctx context.Context, tenant, name string, e
 		if _, err := q.Exec(ctx, "DELETE FROM webhook_delivery WHERE endpoint = $1", id); err != nil {
 			return err
 		}
+		w.db.changesSettings(ctx)
 		return appendAudit(ctx, q, event)
 	})
 }

@@ -27,7 +27,9 @@ func (w webhookStore) tellOfAudit(ctx context.Context, q tx, events []audit.Even
 	return w.tell(ctx, q, tell)
 }
 
-// tell adds a delivery for each endpoint that wants an event: most have none.
+// tell adds a delivery for each endpoint that wants an event. Most tenants have no endpoint,
+// which is remembered for a moment: one that was added on another node hears of what happens
+// a second later at the latest.
 func (w webhookStore) tell(ctx context.Context, q tx, events []webhook.Event) error {
 	// A pattern stands in the list as JSON writes it, with its quotation marks.
 	const add = `INSERT INTO webhook_delivery (endpoint, id, type, state, due_ms, attempts, status, problem, created_ms, ended_ms, body)
@@ -35,6 +37,13 @@ func (w webhookStore) tell(ctx context.Context, q tx, events []webhook.Event) er
 		AND (REPLACE(e.events, $6, '') <> e.events OR REPLACE(e.events, $7, '') <> e.events OR REPLACE(e.events, $8, '') <> e.events)`
 	for i := range events {
 		e := &events[i]
+		none, err := w.none(ctx, q, e.Tenant)
+		if err != nil {
+			return err
+		}
+		if none {
+			continue
+		}
 		body, err := e.Body()
 		if err != nil {
 			return err
@@ -53,6 +62,27 @@ func (w webhookStore) tell(ctx context.Context, q tx, events []webhook.Event) er
 		}
 	}
 	return nil
+}
+
+// none reports whether a tenant has no endpoint, disabled ones included. What this transaction
+// sees of them is what is committed, since it changes none of them itself and on PostgreSQL each
+// statement sees what was committed before it; on SQLite a neighbour's change is none yet, but
+// whoever makes one holds what is remembered.
+func (w webhookStore) none(ctx context.Context, q tx, tenant string) (none bool, err error) {
+	const text = "SELECT NOT EXISTS (SELECT 1 FROM webhook_endpoint WHERE tenant = $1)"
+	if w.db.unit(ctx).changesSettings {
+		return false, nil
+	}
+	key := setting{noWebhook, tenant, ""}
+	known, ok, since := w.db.settings.find(key)
+	if ok {
+		return known.(bool), nil
+	}
+	if err := q.QueryRow(ctx, text, tenant).Scan(&none); err != nil {
+		return false, err
+	}
+	w.db.settings.remember(key, none, since)
+	return none, nil
 }
 
 func (w webhookStore) insertDelivery(ctx context.Context, q tx, endpoint string, e *webhook.Event) error {

@@ -22,7 +22,9 @@ type Store interface {
 	RelyingParty(ctx context.Context, tenantName, id string) (*RelyingParty, error)
 
 	// RelyingParties returns those of a tenant, or of all if the name is empty, by
-	// tenant and id.
+	// tenant and id. Those of a tenant may be from memory: what another node has changed is
+	// seen a second later at the latest, and what was changed here at once. What they hold
+	// is not to be changed.
 	RelyingParties(ctx context.Context, tenantName string) ([]*RelyingParty, error)
 
 	// PutRelyingParty stores rp, in place of one with the same tenant and id, whose

@@ -30,8 +30,8 @@ func (s *Service) Endpoint(ctx context.Context, by tenant.Authority, name string
 }
 
 // Add makes an endpoint of name, description, URL and events of e, and returns it with
-// its secret, which cannot be had again. It is told of what happens from then on. It
-// needs admin.
+// its secret, which cannot be had again. It is told of what happens from then on, or, as the
+// tenant's first one, on other nodes from a second later at the latest. It needs admin.
 //
 // Errors: authority.denied; webhook.invalid with the field; webhook.exists;
 // webhook.too_many; secrets.key_missing.

@@ -40,7 +40,8 @@ type Store interface {
 	AnySealed(ctx context.Context) (bool, error)
 
 	// Tell makes a delivery of each event for each endpoint of its tenant that wants it,
-	// due at once, and wakes [WakeDeliveries].
+	// due at once, and wakes [WakeDeliveries]. That a tenant has no endpoint may be from
+	// memory: its first one counts a second after it was added on another node at the latest.
 	Tell(ctx context.Context, events []Event) error
 
 	// Ping makes a delivery for one endpoint, whatever it wants.

@@ -67,7 +67,7 @@ type newWebhook struct {
 		Name        string   `json:"name" minLength:"1" maxLength:"64" doc:"A-Z a-z 0-9 . _ - ; it never changes"`
 		Description string   `json:"description,omitempty" maxLength:"255"`
 		URL         string   `json:"url" doc:"https, or http on this machine; without user, query and fragment"`
-		Events      []string `json:"events" nullable:"false" minItems:"1" maxItems:"32" doc:"Types it is told of: credential.registered, run.*, or *"`
+		Events      []string `json:"events" nullable:"false" minItems:"1" maxItems:"32" doc:"Types it is told of, from when it was added or a second later at the latest: credential.registered, run.*, or *"`
 	}
 }
 
