@@ -3,18 +3,12 @@ package store
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
-
-	"bestow.dev/internal/store/pgtest"
 )
 
 // What waits for the next statement is a part of its transaction like any other, on both
 // engines.
-func TestLater(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { testLater(t, Config{SQLite: filepath.Join(t.TempDir(), "bestow.db")}) })
-	t.Run("postgres", func(t *testing.T) { testLater(t, Config{Postgres: pgtest.URL(t)}) })
-}
+func TestLater(t *testing.T) { onBoth(t, testLater) }
 
 const addTenant = "INSERT INTO tenant (name, created_ms) VALUES ($1, 1)"
 

@@ -107,8 +107,7 @@ func (p provisionStore) PutConnection(ctx context.Context, c *provision.Connecti
 	return p.put(ctx, text, e, c.Tenant, c.Name, c.Description, c.Kind, c.URL, c.ClientID, c.Version, ms(c.Changed), c.ChangedBy, sealed)
 }
 
-// put stores a version of a setting. Of two at once the second gets connection.version, and
-// what it went by is not what it is told when it asks again.
+// put stores a version of a setting. Of two at once the second gets connection.version.
 func (p provisionStore) put(ctx context.Context, text string, e audit.Event, args ...any) error {
 	return p.db.write(ctx, func(ctx context.Context, q tx) error {
 		n, err := q.Exec(ctx, text, args...)
@@ -116,7 +115,7 @@ func (p provisionStore) put(ctx context.Context, text string, e audit.Event, arg
 			return err
 		}
 		if n == 0 {
-			p.db.settings.forget()
+			p.db.settings.forget() // the version it went by may have been from there
 			return provision.ErrChanged
 		}
 		p.db.changesSettings(ctx)

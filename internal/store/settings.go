@@ -67,8 +67,8 @@ func newSettings(h *Hub) *settings {
 	return s
 }
 
-// find returns what is remembered under key. Where that is nothing, the caller takes sight, reads
-// what is committed, and hands it to remember.
+// find returns what is remembered under key. Where that is nothing, the caller reads what is
+// committed, and hands it to remember together with now.
 func (s *settings) find(key setting) (value any, ok bool, now sight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
