@@ -31,6 +31,7 @@ type postgresEngine struct {
 	carrier *carrier
 	lines   lines
 	heads   heads
+	flushes flushes
 
 	committed atomic.Int64
 }
@@ -117,6 +118,12 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) err
 		e.unlearn(turns.tenants, err)
 		return err
 	}
+	turns.end()
+	if p.ahead {
+		if err := e.flushes.wait(ctx, p); err != nil {
+			return err
+		}
+	}
 	e.committed.Add(1)
 	return nil
 }
@@ -132,13 +139,14 @@ func (e *postgresEngine) unlearn(tenants []string, err error) {
 	}
 }
 
-// queue has a transaction take its turns. What waits to be sent may have to wait for the
+// queue has a transaction take its turns, and keep them no longer than it has to. What waits to be sent may have to wait for the
 // rows of a transaction that is behind it in line: it is sent first.
 func (e *postgresEngine) queue(p *pipe, t *turns) func(context.Context, string) error {
 	return func(ctx context.Context, tenant string) error {
 		if err := p.flush(ctx); err != nil {
 			return err
 		}
+		p.commitAhead()
 		return t.take(ctx, tenant, e.lines.of(tenant))
 	}
 }

@@ -35,4 +35,5 @@ func (t *turns) end() {
 	for _, place := range t.places {
 		<-place
 	}
+	t.places = nil
 }

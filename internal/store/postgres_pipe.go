@@ -21,7 +21,7 @@ func (c pipes) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pipe{Conn: conn.(*stdlib.Conn)}, nil
+	return &pipe{Conn: conn.(*stdlib.Conn), opened: time.Now()}, nil
 }
 
 // pipe is a connection on which statements can wait for the next one: they are sent with
@@ -29,7 +29,9 @@ func (c pipes) Connect(ctx context.Context) (driver.Conn, error) {
 // from being run.
 type pipe struct {
 	*stdlib.Conn
+	opened  time.Time
 	waiting []statement
+	ahead   bool  // of its flush goes the COMMIT; see flushes
 	refused error // by a statement that had to change something; the transaction must not commit
 }
 
@@ -90,7 +92,7 @@ const (
 )
 
 // begin has a transaction begin with the next statement.
-func (p *pipe) begin() { p.waiting, p.refused = []statement{{text: begin}}, nil }
+func (p *pipe) begin() { p.waiting, p.refused, p.ahead = []statement{{text: begin}}, nil, false }
 
 // commit ends the transaction, in one round trip with what waits. The end of ctx has the server
 // give up what it is doing: it says itself whether that came before the COMMIT.
