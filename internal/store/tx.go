@@ -65,7 +65,7 @@ func (t tx) LaterFor(ctx context.Context, told func(changed int64), query string
 // nothing to change, refusal undoes its part or transaction, even if nobody hears of it.
 func (t tx) Must(ctx context.Context, refusal error, query string, args ...any) error {
 	if t.pipe != nil {
-		return t.pipe.later(statement{text: orFail(query), args: args, must: refusal})
+		return t.pipe.later(statement{text: query, args: args, must: refusal})
 	}
 	n, err := t.Exec(ctx, query, args...)
 	if err == nil && n == 0 {
