@@ -54,9 +54,12 @@ func (d *doing) call(ctx context.Context) error {
 
 // comeBack lets the caller go on: the process it called has ended.
 func (d *doing) comeBack(ctx context.Context) error {
-	child, err := d.s.store.CalledRun(ctx, d.job.Tenant, d.job.ID)
-	if err != nil {
-		return err
+	child := d.called
+	if child == nil {
+		var err error
+		if child, err = d.s.store.CalledRun(ctx, d.job.Tenant, d.job.ID); err != nil {
+			return err
+		}
 	}
 	return d.move(ctx, &move{event: func(at time.Time, _ *Run) (bpmn.Event, error) {
 		return callEnded(at, d.job.Token, child), nil

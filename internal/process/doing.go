@@ -24,6 +24,7 @@ type doing struct {
 	spare bool
 
 	secrets map[string]json.RawMessage // as in a handover
+	called  *Run                       // likewise
 	made    map[string]json.RawMessage // secrets of this job
 	then    *followUps                 // what comes of it, to be started once it is stored
 }

@@ -96,8 +96,12 @@ func (s *Service) change(ctx context.Context, run *Run, m *move) (*Change, *foll
 		Run: &next, Begin: m.begin, Spend: m.spend, Calls: m.calls, Complete: m.complete, Secrets: m.secrets,
 		Entries: append([]Entry(nil), m.entries...), Events: append([]audit.Event(nil), m.events...),
 	}
-	if t, ok := run.token(m.token); ok && leavesMore(d.Elements[t.Element]) {
-		c.Clear = append(c.Clear, t.ID)
+	if t, ok := run.token(m.token); ok {
+		more := leavesMore(d.Elements[t.Element], event)
+		if more {
+			c.Clear = append(c.Clear, t.ID)
+		}
+		c.Alone = !more && len(run.State.Tokens) == 1
 	}
 	b := &builder{s: s, ctx: ctx, now: now, by: m.by, change: c, run: &next}
 	if m.begin != nil || m.calls != nil {
@@ -118,8 +122,11 @@ func (s *Service) change(ctx context.Context, run *Run, m *move) (*Change, *foll
 }
 
 // leavesMore reports whether there may be more under way for a token at an element than
-// the job or the task that its end comes from: timers, a called process.
-func leavesMore(e *bpmn.Element) bool { return len(e.Boundary) > 0 || e.Kind == bpmn.CallActivity }
+// the job or the task that an event comes from: timers, a called process that has not ended.
+func leavesMore(e *bpmn.Element, event bpmn.Event) bool {
+	_, ended := event.(bpmn.CallEnded)
+	return len(e.Boundary) > 0 || e.Kind == bpmn.CallActivity && !ended
+}
 
 // step is the definition's, and survives it: a state that it cannot go on from is a fault,
 // and the run is where it was.
@@ -194,16 +201,16 @@ func (f *followUps) start(r *Run, secrets map[string]json.RawMessage) *handover 
 		return nil
 	}
 	for i := range f.jobs {
-		go f.s.workOn(&handover{&f.jobs[i], r, secrets})
+		go f.s.workOn(&handover{job: &f.jobs[i], run: r, secrets: secrets})
 	}
 	if f.returned != nil && f.byOther {
-		go f.s.workOn(&handover{job: f.returned})
+		go f.s.workOn(&handover{job: f.returned, called: r})
 	}
 	switch {
 	case f.next != nil:
-		return &handover{f.next, r, secrets}
+		return &handover{job: f.next, run: r, secrets: secrets}
 	case f.returned != nil && !f.byOther:
-		return &handover{job: f.returned}
+		return &handover{job: f.returned, called: r}
 	}
 	return nil
 }

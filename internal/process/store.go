@@ -88,6 +88,10 @@ type Change struct {
 	// cleared, and if nobody called it, the secrets are removed.
 	Clear []int64
 
+	// Alone says of a run that has ended that nothing was under way but what the change
+	// comes from: there is nothing to clear.
+	Alone bool
+
 	Jobs    []Job
 	Tasks   []Task
 	Secrets map[string]json.RawMessage // by reference

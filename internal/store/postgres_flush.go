@@ -19,9 +19,14 @@ import (
 // it is made was open already.
 type flushes struct {
 	mu      sync.Mutex
+	last    time.Time // when somebody began to flush
 	busy    bool
 	waiting []*flushing // the first leads next, if somebody does now
 }
+
+// flushEvery is how soon one flush may follow another. Whoever comes alone does not wait for
+// it; where many come it has more of them share one.
+const flushEvery = 2 * time.Millisecond
 
 // flushing is one transaction that waits.
 type flushing struct {
@@ -47,23 +52,27 @@ func (f *flushes) wait(ctx context.Context, p *pipe) error {
 // lead flushes for all who wait, w among them.
 func (f *flushes) lead(ctx context.Context, w *flushing) error {
 	f.mu.Lock()
+	rest := time.Until(f.last.Add(flushEvery))
+	f.mu.Unlock()
+	time.Sleep(rest)
+	f.mu.Lock()
 	all := f.waiting
-	f.waiting = nil
+	f.waiting, f.last = nil, time.Now()
 	f.mu.Unlock()
 	err := w.pipe.flushDisk(ctx)
-	var rest []*flushing
+	var left []*flushing
 	for _, other := range all {
 		switch {
 		case other == w:
 		case err == nil && other.committed.After(w.pipe.opened):
 			other.turn <- true
 		default:
-			rest = append(rest, other)
+			left = append(left, other)
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.waiting = append(rest, f.waiting...)
+	f.waiting = append(left, f.waiting...)
 	if f.busy = len(f.waiting) > 0; f.busy {
 		f.waiting[0].turn <- false
 	}

@@ -135,14 +135,7 @@ func (p processStore) clearTokens(ctx context.Context, q tx, c *process.Change) 
 		}
 		return nil
 	}
-	// Most runs end with nothing else under way.
-	const rest = `SELECT EXISTS (SELECT 1 FROM process_job WHERE run_id = $1)
-		OR EXISTS (SELECT 1 FROM process_task WHERE run_id = $1 AND tenant = $2 AND state = 'open')`
-	var some bool
-	if err := q.QueryRow(ctx, rest, c.Run.ID, c.Run.Tenant).Scan(&some); err != nil {
-		return err
-	}
-	if some {
+	if !c.Alone {
 		if err := p.clearToken(ctx, q, c.Run.ID, at, everyToken); err != nil {
 			return err
 		}
