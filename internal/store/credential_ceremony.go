@@ -183,7 +183,7 @@ func (db *DB) CompleteRegistration(ctx context.Context, done credential.Register
 // Errors: user.unknown, user.locked.
 func holdUser(ctx context.Context, q tx, tenant string, id credential.UserID) error {
 	const text = `UPDATE users SET updated_ms = updated_ms WHERE id = $1 AND tenant = $2 AND locked_ms = 0`
-	n, err := q.Exec(ctx, text, id, tenant)
+	n, err := q.Expect(ctx, text, id, tenant)
 	if err != nil || n == 1 {
 		return err
 	}
@@ -208,7 +208,7 @@ type ceremonyEnd struct {
 func endCeremony(ctx context.Context, q tx, end ceremonyEnd) error {
 	const text = `UPDATE ceremony SET state = $3, ended_ms = $4, outcome = $5, credential = $6
 		WHERE id = $1 AND tenant = $2 AND state = 'open' AND expires_ms > $4`
-	n, err := q.Exec(ctx, text, end.id, end.tenant, end.state, ms(end.at), end.outcome, end.credential)
+	n, err := q.Expect(ctx, text, end.id, end.tenant, end.state, ms(end.at), end.outcome, end.credential)
 	if err != nil || n == 1 {
 		return err
 	}
@@ -258,7 +258,7 @@ func useCredential(ctx context.Context, q tx, done credential.Authenticated) err
 		WHERE tenant = $1 AND id = $2 AND (state = 'active' OR (until_ms > 0 AND until_ms <= $6))
 			AND ($7 OR sign_count < $3 OR ($3 = 0 AND sign_count = 0))
 			AND EXISTS (SELECT 1 FROM users u WHERE u.id = credential.user_id AND u.locked_ms = 0)`
-	n, err := q.Exec(ctx, text, done.Tenant, done.Credential, int64(done.SignCount),
+	n, err := q.Expect(ctx, text, done.Tenant, done.Credential, int64(done.SignCount),
 		done.BackupState, done.UVInitialized, ms(done.At), done.AnyCounter)
 	if err != nil || n == 1 {
 		return err

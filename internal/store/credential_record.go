@@ -63,7 +63,7 @@ func insertCredential(ctx context.Context, q tx, c *credential.Credential, most 
 			return credential.ErrCredentialLimit
 		}
 	}
-	n, err := q.Exec(ctx, text, c.Tenant, c.ID, c.RelyingParty, c.User, c.CredentialID, c.PublicKey, c.Algorithm, c.AAGUID[:],
+	n, err := q.Expect(ctx, text, c.Tenant, c.ID, c.RelyingParty, c.User, c.CredentialID, c.PublicKey, c.Algorithm, c.AAGUID[:],
 		int64(c.SignCount), asJSON(c.Transports), c.Attachment, c.BackupEligible, c.BackupState, c.UVInitialized, c.Discoverable,
 		c.Format, c.AttestationType, c.Trusted, asJSON(c.Warnings), c.Name, c.UserAgent, c.State, c.Reason, c.Version,
 		ms(c.Created), ms(c.Updated), ms(c.LastUsed), c.ProvisionedBy, c.Via, c.Ref,
@@ -82,10 +82,9 @@ func insertEvidence(ctx context.Context, q tx, c *credential.Credential, e *cred
 	for _, sum := range e.Chain {
 		chain = append(chain, sum[:]...)
 	}
-	_, err := q.Exec(ctx, text, c.Tenant, c.ID, e.AttestationObject, e.ClientData, string(e.Options), ms(e.Judged),
+	return q.Later(ctx, text, c.Tenant, c.ID, e.AttestationObject, e.ClientData, string(e.Options), ms(e.Judged),
 		e.Format, e.AttestationType, e.Trusted, orEmpty(e.Anchor), chain, e.Policy, asJSON(e.Warnings),
 		asJSON(e.Told), asJSON(e.Terms), asJSON(e.Decision), asJSON(e.Basis))
-	return err
 }
 
 // Evidence implements [credential.CredentialStore].

@@ -36,6 +36,26 @@ func testLater(t *testing.T, c Config) {
 			return q.Must(ctx, undone, "UPDATE tenant SET created_ms = 2 WHERE name = $1", name)
 		}
 	}
+	// expect adds a tenant if none has its name, and knows why if one has.
+	expect := func(name string) func(context.Context, tx) error {
+		return func(ctx context.Context, q tx) error {
+			n, err := q.Expect(ctx, addTenant+" ON CONFLICT DO NOTHING", name)
+			if err == nil && n == 0 {
+				err = undone
+			}
+			return err
+		}
+	}
+	// unique adds a tenant, and knows why it cannot.
+	unique := func(name string) func(context.Context, tx) error {
+		return func(ctx context.Context, q tx) error {
+			_, err := q.Expect(ctx, addTenant, name)
+			if isUnique(err, "tenant", "name") {
+				err = undone
+			}
+			return err
+		}
+	}
 	see := func(want int) func(context.Context, tx) error {
 		return func(ctx context.Context, q tx) error {
 			var n int
@@ -78,6 +98,14 @@ func testLater(t *testing.T, c Config) {
 		{name: "a part that fails", steps: each(add("a"), see(1)), part: each(add("c", "c")), left: 1},
 		{name: "a part not changed, and nobody looks", steps: each(add("a"), see(1)), part: each(must("none"), careless), left: 1},
 		{name: "a part not changed", steps: each(add("a"), see(1)), part: each(must("none")), left: 1},
+		{name: "expected", steps: each(expect("a"), see(1), expect("b")), left: 2},
+		{name: "not as expected", steps: each(expect("a"), expect("a")), want: undone},
+		{name: "not as expected, then seen", steps: each(expect("a"), expect("a"), see(1)), want: undone},
+		{name: "not as expected, and nobody looks", steps: each(add("a"), expect("a"), careless), want: undone},
+		{name: "a part not as expected", steps: each(add("a"), expect("b")), part: each(expect("a")), left: 2},
+		{name: "a part as expected", steps: each(add("a"), expect("b")), part: each(expect("c")), left: 3},
+		{name: "a key that is taken", steps: each(unique("a"), unique("a"), add("b")), want: undone},
+		{name: "a part with a key that is taken", steps: each(add("a"), unique("b")), part: each(unique("a"), add("c")), left: 2},
 		{name: "fails before a part", steps: each(add("a", "a"), add("b")), part: each(add("c")), any: true},
 		{name: "not changed before a part", steps: each(must("none"), add("b")), part: each(add("c")), want: undone},
 	}

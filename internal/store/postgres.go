@@ -69,7 +69,15 @@ func openPostgres(ctx context.Context, c Config, log *slog.Logger) (engine, erro
 // not by what they have read. A deadlock or serialisation failure changes nothing
 // and is tried again.
 func (e *postgresEngine) write(ctx context.Context, fn func(q tx) error) error {
-	return repeat(ctx, func() error { return e.writeOnce(ctx, fn) })
+	careful := false
+	return repeat(ctx, func() error {
+		err := e.writeOnce(ctx, fn, careful)
+		if errors.Is(err, errHasty) {
+			careful = true
+			err = e.writeOnce(ctx, fn, careful)
+		}
+		return err
+	})
 }
 
 // repeat runs once, and again as long as it may go well then.
@@ -100,7 +108,7 @@ func (e *postgresEngine) borrow(ctx context.Context) (conn *sql.Conn, p *pipe, e
 	return conn, p, nil
 }
 
-func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) error {
+func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error, careful bool) error {
 	conn, p, err := e.borrow(ctx)
 	if err != nil {
 		return err
@@ -110,8 +118,12 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(q tx) error) err
 	defer turns.end()
 	p.begin()
 	defer p.rollback(context.WithoutCancel(ctx)) // after a COMMIT it does nothing
-	if err := fn(tx{q: conn, pipe: p, heads: &e.heads, line: e.queue(p, &turns)}); err != nil {
+	q := tx{q: conn, pipe: p, heads: &e.heads, line: e.queue(p, &turns), careful: careful}
+	if err := fn(q); err != nil {
 		e.unlearn(turns.tenants, err)
+		if q.wasHasty(err) {
+			return errHasty
+		}
 		return err
 	}
 	if err := p.commit(ctx); err != nil {

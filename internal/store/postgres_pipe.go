@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,6 +43,7 @@ type pipe struct {
 	opened  time.Time
 	waiting []statement
 	ahead   bool  // of its flush goes the COMMIT; see flushes
+	hasty   bool  // among what waits is something that is taken for granted
 	refused error // by a statement that had to change something; the transaction must not commit
 }
 
@@ -61,7 +63,11 @@ func orFail(text string) string {
 	return "WITH changed AS (" + text + " RETURNING 1) SELECT 1 / count(*) FROM changed"
 }
 
-const divisionByZero = "22012"
+// SQLSTATE, and a class of it.
+const (
+	divisionByZero     = "22012"
+	integrityViolation = "23"
+)
 
 // judge hears what came of a statement, and says what that means.
 func (s *statement) judge(tag pgconn.CommandTag, err error) error {
@@ -107,7 +113,9 @@ const (
 )
 
 // begin has a transaction begin with the next statement.
-func (p *pipe) begin() { p.waiting, p.refused, p.ahead = []statement{{text: begin}}, nil, false }
+func (p *pipe) begin() {
+	p.waiting, p.refused, p.ahead, p.hasty = []statement{{text: begin}}, nil, false, false
+}
 
 // commit ends the transaction, in one round trip with what waits. The end of ctx has the server
 // give up what it is doing: it says itself whether that came before the COMMIT.
@@ -205,7 +213,7 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 		if closed := results.Close(); err == nil {
 			err = closed
 		}
-		err = whySent(waiting, at, err)
+		err = p.whatItMeans(whySent(waiting, at, err))
 	}()
 	judged := len(waiting)
 	if read != nil {
@@ -224,6 +232,18 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 		return nil
 	}
 	return read(results)
+}
+
+// whatItMeans is an error of statements some of which were taken for granted: whoever sent them
+// has not waited for their errors, and cannot say what this one means.
+func (p *pipe) whatItMeans(err error) error {
+	hasty := p.hasty
+	p.hasty = false
+	if !hasty || !strings.HasPrefix(sqlState(err), integrityViolation) {
+		return err
+	}
+	p.refused = errHasty
+	return errors.Join(errHasty, err)
 }
 
 // whySent is the error of statements that were sent together, of which the one at a place

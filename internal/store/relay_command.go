@@ -140,7 +140,7 @@ func insertCommand(ctx context.Context, q tx, c *relay.Stored) (bool, error) {
 		destinations, answered_by, signed, remarks, object, answer)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, '', $21, $22, $23, NULL)
 		ON CONFLICT DO NOTHING`
-	n, err := q.Exec(ctx, text, c.ID, c.Tenant, c.Client, c.Type, c.State, c.Status, c.Session, c.Callback,
+	n, err := q.Expect(ctx, text, c.ID, c.Tenant, c.Client, c.Type, c.State, c.Status, c.Session, c.Callback,
 		ms(c.Issued), ms(c.Timeout), ms(c.Lifespan), ms(c.Deadline), c.AtDeadline, ms(c.Ended), c.ExternalID, null(c.ExternalID),
 		c.Request[:], c.Nonce, c.Format, asJSON(c.Destinations), false, asJSON(c.Remarks), string(c.Object))
 	return n == 1, err

@@ -43,7 +43,7 @@ func (db *DB) writeLast(ctx context.Context, fn func(ctx context.Context, q tx) 
 		return errEnded
 	}
 	if u.broken == nil {
-		u.broken = db.engine.fault(fn(ctx, u.tx))
+		u.broken = db.engine.fault(u.carefully(func() error { return fn(ctx, u.tx) }))
 	}
 	return u.broken
 }
@@ -97,15 +97,15 @@ func (l *late) end(inside context.Context) error {
 	return l.leave(nil)
 }
 
-// errUnfinished undoes what a panic has left.
-var errUnfinished = errors.New("store: the work of a transaction panicked")
+// errUnfinished undoes what a panic, or haste, has left.
+var errUnfinished = errors.New("store: the work of a transaction was not finished")
 
 // errAgain says that the engine would have the work of a transaction run again, which has been
 // done outside its sight.
 var errAgain = errors.New("store: what was gathered has to be gathered again")
 
-// begin has the engine begin, and runs fn as the first part.
-func (l *late) begin(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+// begin has the engine begin, and runs fn as the first part; carefully as [tx.Expect] says it.
+func (l *late) begin(ctx context.Context, fn func(ctx context.Context, q tx) error, careful bool) error {
 	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	lent, over, done := make(chan tx), make(chan error, 1), make(chan error, 1)
 	go func() {
@@ -133,12 +133,19 @@ func (l *late) begin(ctx context.Context, fn func(ctx context.Context, q tx) err
 		return l.db.engine.fault(ctx.Err())
 	}
 	l.over, l.done, l.stop = over, done, stop
+	l.unit.tx.careful = careful
 	hooks := len(l.unit.hooks)
-	if err := l.unit.within(ctx, fn); err != nil {
-		l.unit.events, l.unit.hooks = nil, l.unit.hooks[:hooks]
-		return l.undo(err)
+	err := l.unit.within(ctx, fn)
+	l.unit.tx.careful = false
+	if err == nil {
+		return nil
 	}
-	return nil
+	l.unit.events, l.unit.hooks = nil, l.unit.hooks[:hooks]
+	if l.unit.tx.wasHasty(err) {
+		l.undo(errUnfinished)
+		return l.begin(ctx, fn, true)
+	}
+	return l.undo(err)
 }
 
 // undo ends the transaction, if one has begun, with nothing changed. It returns what came of it.

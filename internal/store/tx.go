@@ -26,6 +26,9 @@ type tx struct {
 	// heads are where this node's transactions have left the trails.
 	heads *heads
 
+	// careful has nothing taken for granted; see Expect.
+	careful bool
+
 	// line has the transaction wait its turn at a tenant's trail until it ends, where
 	// many waiting for one row are a burden on the server. Nil: there is no need.
 	line func(ctx context.Context, tenant string) error
@@ -72,6 +75,26 @@ func (t tx) Must(ctx context.Context, refusal error, query string, args ...any) 
 		err = refusal
 	}
 	return err
+}
+
+// Expect is Exec for an INSERT, UPDATE or DELETE that as a rule changes one row. On PostgreSQL it
+// then waits like Later, and the caller is told 1. Where it has changed none after all, or
+// something beside it went wrong, the part or transaction is undone and run again, carefully:
+// then Expect is Exec, and the caller finds out what it was.
+func (t tx) Expect(ctx context.Context, query string, args ...any) (int64, error) {
+	if t.pipe == nil || t.careful {
+		return t.Exec(ctx, query, args...)
+	}
+	t.pipe.hasty = true
+	return 1, t.pipe.later(statement{text: query, args: args, must: errHasty})
+}
+
+// errHasty says that something was taken for granted that is not so.
+var errHasty = errors.New("store: a part of a transaction has to be run again, carefully")
+
+// wasHasty reports whether err, or what it was made of, is errHasty.
+func (t tx) wasHasty(err error) bool {
+	return errors.Is(err, errHasty) || t.pipe != nil && errors.Is(t.pipe.refused, errHasty)
 }
 
 // flush has run what waits.
@@ -266,7 +289,7 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 		return u.broken
 	}
 	if u.late != nil && u.late.over == nil {
-		return u.late.begin(ctx, fn)
+		return u.late.begin(ctx, fn, false)
 	}
 	u.depth++
 	defer func() { u.depth-- }()
@@ -279,9 +302,13 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 	events, hooks := len(u.events), len(u.hooks)
 	if err := u.within(ctx, fn); err != nil {
 		u.events, u.hooks = u.events[:events], u.hooks[:hooks]
+		hasty := u.tx.wasHasty(err)
 		if undo := u.undo(ctx, name); undo != nil {
 			u.broken = u.db.engine.fault(errors.Join(err, undo))
 			return u.broken
+		}
+		if hasty {
+			return u.carefully(func() error { return u.part(ctx, fn) })
 		}
 		return u.db.engine.fault(err)
 	}
@@ -290,6 +317,13 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 		return u.broken
 	}
 	return nil
+}
+
+// carefully runs fn with nothing taken for granted.
+func (u *unit) carefully(fn func() error) error {
+	u.tx.careful = true
+	defer func() { u.tx.careful = false }()
+	return fn()
 }
 
 // within runs fn, and what it has left to wait.
@@ -302,7 +336,7 @@ func (u *unit) within(ctx context.Context, fn func(ctx context.Context, q tx) er
 
 func (u *unit) undo(ctx context.Context, name string) error {
 	if p := u.tx.pipe; p != nil {
-		p.refused = nil // of this part: one from before would have kept it from beginning
+		p.refused, p.hasty = nil, false // of this part: one from before would have kept it from beginning
 		if p.takeBack("SAVEPOINT " + name) {
 			return nil
 		}
