@@ -242,7 +242,7 @@ func (s *Service) settled(ctx context.Context, run *Run) (*Run, error) {
 	defer cancel()
 	ctx, stop := context.WithTimeout(ctx, settleTime)
 	defer stop()
-	sweep := time.NewTicker(sweepEvery)
+	sweep := time.NewTicker(SweepEvery)
 	defer sweep.Stop()
 	for {
 		now, busy, err := s.store.Busy(ctx, run.Tenant, run.ID)

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// sweepEvery bounds how late a job of another node is noticed.
-	sweepEvery = time.Second
+	// SweepEvery bounds how late a node notices a job that nobody told it of.
+	SweepEvery = time.Second
 	purgeEvery = time.Minute
 
 	claimBatch = 64
@@ -68,21 +68,21 @@ func (s *Service) untilNextJob(ctx context.Context) time.Duration {
 		next, err := s.store.NextJob(ctx)
 		if err != nil {
 			s.complain(ctx, "the next job could not be read", err)
-			return sweepEvery
+			return SweepEvery
 		}
 		if next.IsZero() {
-			return sweepEvery
+			return SweepEvery
 		}
 		if wait := next.Sub(s.clock()); wait > 0 {
-			return min(wait, sweepEvery)
+			return min(wait, SweepEvery)
 		}
 		n, err := s.startJobs(ctx)
 		if err != nil {
 			s.complain(ctx, "jobs could not be claimed", err)
-			return sweepEvery
+			return SweepEvery
 		}
 		if n == 0 { // no hand is free, or others were faster
-			return sweepEvery
+			return SweepEvery
 		}
 	}
 }

@@ -1,8 +1,30 @@
 package store
 
+import (
+	"strings"
+
+	"bestow.dev/internal/process"
+)
+
 // skipLocked ends a SELECT of jobs j that are about to be claimed. On PostgreSQL it
 // leaves those that another node is claiming to that node, rather than waiting for them.
 // SQLite has one writer, and no such words.
 func (p processStore) skipLocked() string {
 	return relayStore(p).onPostgres(` FOR UPDATE OF j SKIP LOCKED`)
+}
+
+// addEntries is that of all engines in one statement, which fails if the run is not to be found.
+func (p *pipe) addEntries(entries []process.Entry, c count) error {
+	n := len(c.args)
+	text := `WITH counted AS (` + c.text + ` RETURNING id, entries),
+		added AS (INSERT INTO process_timeline (run_id, seq, ` + entryColumns + `)
+			SELECT c.id, c.entries, ` + placeholders(n+1, n+9) + ` FROM counted c)
+		SELECT 1 / count(*) FROM counted`
+	return p.later(statement{text: text, args: entryArgs(c.args, entries), must: c.refusal, fails: true})
+}
+
+// placeholders are $first to $last.
+func placeholders(first, last int) string {
+	text := strings.TrimPrefix(rowsOf(1, last-first+1, first-1), "(")
+	return strings.TrimSuffix(text, ")")
 }

@@ -34,7 +34,7 @@ func insertRun(ctx context.Context, q tx, c *process.Change) (*process.Run, [sha
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 		ON CONFLICT DO NOTHING`
 	r := c.Run
-	n, err := q.Exec(ctx, text, r.ID, r.Tenant, r.Definition, r.Version, r.Status, null(r.Subject), r.Starter.Kind, r.Starter.ID,
+	n, err := q.Expect(ctx, text, r.ID, r.Tenant, r.Definition, r.Version, r.Status, null(r.Subject), r.Starter.Kind, r.Starter.ID,
 		cleanText(r.Via), cleanText(r.Ref), null(c.Begin.Key), c.Begin.Request[:], r.Parent, r.ParentJob, r.Root, r.Depth, asJSON(r.State),
 		r.Revision+1, len(c.Entries), ms(r.Created), ms(r.Updated), ms(r.Ended))
 	if err != nil || n == 1 {
@@ -52,7 +52,8 @@ func updateRun(ctx context.Context, q tx, c *process.Change) error {
 	const text = `UPDATE process_run SET status = $3, state = $4, revision = revision + 1, entries = entries + $5,
 		updated_ms = $6, ended_ms = $7 WHERE id = $1 AND revision = $2 AND status = 'running'`
 	r := c.Run
-	return q.Must(ctx, process.ErrStale, text, r.ID, r.Revision, r.Status, asJSON(r.State), len(c.Entries), ms(r.Updated), ms(r.Ended))
+	args := []any{r.ID, r.Revision, r.Status, asJSON(r.State), len(c.Entries), ms(r.Updated), ms(r.Ended)}
+	return addEntries(ctx, q, c.Entries, count{text, args, process.ErrStale})
 }
 
 // applyRest writes what comes of a step beside the run itself.
@@ -69,10 +70,12 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change) er
 		}
 	}
 	for i := range c.Jobs {
-		if err := insertJob(ctx, q, &c.Jobs[i]); err != nil {
-			return err
+		if i > 0 || c.Spend == nil { // the first has taken the place of the one that is spent
+			if err := insertJob(ctx, q, &c.Jobs[i]); err != nil {
+				return err
+			}
 		}
-		if c.Jobs[i].ClaimedBy == "" {
+		if c.Jobs[i].ClaimedBy == "" && c.Jobs[i].Due.Before(c.Run.Updated.Add(process.SweepEvery)) {
 			p.wakeJobs(ctx)
 		}
 	}
@@ -81,8 +84,10 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change) er
 			return err
 		}
 	}
-	if err := insertEntries(ctx, q, c.Run.ID, c.Entries); err != nil {
-		return err
+	if c.Begin != nil {
+		if err := insertEntries(ctx, q, c.Run.ID, c.Entries); err != nil {
+			return err
+		}
 	}
 	if c.Return != "" {
 		if err := p.comeBack(ctx, q, c); err != nil {
@@ -105,7 +110,7 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change) er
 // takeCause takes what a change comes from, so that nothing else comes of it.
 func takeCause(ctx context.Context, q tx, c *process.Change) error {
 	if c.Spend != nil {
-		if err := endJob(ctx, q, *c.Spend); err != nil {
+		if err := spendJob(ctx, q, c); err != nil {
 			return err
 		}
 	}

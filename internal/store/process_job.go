@@ -33,6 +33,20 @@ func endJob(ctx context.Context, q tx, c process.JobClaim) error {
 	return q.Must(ctx, process.ErrClaimLost, `DELETE FROM process_job WHERE id = $1 AND claim = $2`, c.Job, c.Number)
 }
 
+// spendJob ends the job that a change comes from: its row becomes that of the first job that
+// comes of it, or goes.
+func spendJob(ctx context.Context, q tx, c *process.Change) error {
+	if len(c.Jobs) == 0 {
+		return endJob(ctx, q, *c.Spend)
+	}
+	const text = `UPDATE process_job SET id = $3, token = $4, element = $5, kind = $6, state = $7, sync = $8, due_ms = $9, claim = $10,
+		claimed_by = $11, attempt = $12, params = $13, created_ms = $14, wait = '', news = 0, fault = '', wait_key = ''
+		WHERE id = $1 AND claim = $2`
+	j := &c.Jobs[0]
+	return q.Must(ctx, process.ErrClaimLost, text, c.Spend.Job, c.Spend.Number, j.ID, j.Token, j.Element, j.Kind, j.State, j.Sync,
+		ms(j.Due), j.Claim, j.ClaimedBy, j.Attempt, string(j.Params), ms(j.Created))
+}
+
 // EndJob implements [process.JobStore].
 func (p processStore) EndJob(ctx context.Context, c process.JobClaim) error {
 	return p.db.write(ctx, func(ctx context.Context, q tx) error { return endJob(ctx, q, c) })
@@ -83,7 +97,7 @@ func (p processStore) NextJob(ctx context.Context) (time.Time, error) {
 // PostponeJob implements [process.JobStore].
 func (p processStore) PostponeJob(ctx context.Context, d *process.Postponement) error {
 	return p.db.writeLast(ctx, func(ctx context.Context, q tx) error {
-		if err := addEntries(ctx, q, process.ErrClaimLost, d.Run, d.Entries); err != nil {
+		if err := addEntriesAlone(ctx, q, process.ErrClaimLost, d.Run, d.Entries); err != nil {
 			return err
 		}
 		wait, key := "", ""
@@ -114,22 +128,10 @@ func (p processStore) PostponeJob(ctx context.Context, d *process.Postponement) 
 	})
 }
 
-// addEntries adds to the timeline of a run that does not change itself. gone is what it means
-// that there is no such run; its jobs are gone with it.
-func addEntries(ctx context.Context, q tx, gone error, run string, entries []process.Entry) error {
-	if len(entries) == 0 {
-		return nil
-	}
-	if err := q.Must(ctx, gone, `UPDATE process_run SET entries = entries + $2 WHERE id = $1`, run, len(entries)); err != nil {
-		return err
-	}
-	return insertEntries(ctx, q, run, entries)
-}
-
 // ReviveJob implements [process.JobStore].
 func (p processStore) ReviveJob(ctx context.Context, r *process.Revival) error {
 	return p.db.write(ctx, func(ctx context.Context, q tx) error {
-		if err := addEntries(ctx, q, process.ErrNoIncident, r.Run, r.Entries); err != nil {
+		if err := addEntriesAlone(ctx, q, process.ErrNoIncident, r.Run, r.Entries); err != nil {
 			return err
 		}
 		const text = `UPDATE process_job SET state = 'ready', due_ms = $3, attempt = 0, claim = claim + 1

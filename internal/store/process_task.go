@@ -32,7 +32,7 @@ func insertTask(ctx context.Context, q tx, t *process.Task) error {
 func completeTask(ctx context.Context, q tx, c *process.Completion) error {
 	const text = `UPDATE process_task SET state = 'completed', ended_ms = $2, done_by = $3
 		WHERE id = $1 AND state = 'open' AND (taken_by = '' OR taken_by = $3)`
-	n, err := q.Exec(ctx, text, c.Task, ms(c.At), c.By)
+	n, err := q.Expect(ctx, text, c.Task, ms(c.At), c.By)
 	if err != nil || n == 1 {
 		return err
 	}

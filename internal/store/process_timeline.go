@@ -35,17 +35,53 @@ func moreEntries(entries []process.Entry) any {
 	return asJSON(more)
 }
 
+// The columns of a row that hold what its entries say.
+const entryColumns = `at_ms, kind, element, token, flow, text, attempt, actor, more`
+
+// entryArgs appends what a row's entries say.
+func entryArgs(args []any, entries []process.Entry) []any {
+	e := &entries[0]
+	return append(args, ms(e.At), string(e.Kind), e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt, cleanText(e.Actor), moreEntries(entries))
+}
+
 // insertEntries adds entries to the timeline of a run, which counts them already. They are
 // one row, with the number of the last.
 func insertEntries(ctx context.Context, q tx, run string, entries []process.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	const text = `INSERT INTO process_timeline (run_id, seq, at_ms, kind, element, token, flow, text, attempt, actor, more)
+	const text = `INSERT INTO process_timeline (run_id, seq, ` + entryColumns + `)
 		SELECT r.id, r.entries, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM process_run r WHERE r.id = $1`
-	e := &entries[0]
-	return q.Later(ctx, text, run, ms(e.At), string(e.Kind), e.Element, e.Token, e.Flow, cleanText(e.Text), e.Attempt,
-		cleanText(e.Actor), moreEntries(entries))
+	return q.Later(ctx, text, entryArgs([]any{run}, entries)...)
+}
+
+// count is an UPDATE of a run whose first argument is the run, and that counts entries. Where
+// there is no such run it is refused.
+type count struct {
+	text    string
+	args    []any
+	refusal error
+}
+
+// addEntries counts entries and adds them.
+func addEntries(ctx context.Context, q tx, entries []process.Entry, c count) error {
+	if p := q.pipe; p != nil && len(entries) > 0 {
+		return p.addEntries(entries, c)
+	}
+	if err := q.Must(ctx, c.refusal, c.text, c.args...); err != nil {
+		return err
+	}
+	return insertEntries(ctx, q, c.args[0].(string), entries)
+}
+
+// addEntriesAlone adds entries, if there are any, to a run that does not change itself. gone is
+// what it means that there is no such run; its jobs are gone with it.
+func addEntriesAlone(ctx context.Context, q tx, gone error, run string, entries []process.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	const text = `UPDATE process_run SET entries = entries + $2 WHERE id = $1`
+	return addEntries(ctx, q, entries, count{text, []any{run, len(entries)}, gone})
 }
 
 // Timeline implements [process.RunStore].
