@@ -26,8 +26,23 @@ type mortal struct {
 
 var errDead = errors.New("the server is dead")
 
+// gathered marks the context of a Together that is counted as a whole.
+type gathered struct{}
+
+// Together is one transaction: a server that dies after it dies when it is committed, and one
+// that dies before it does so where it ends.
+func (m *mortal) Together(ctx context.Context, fn func(ctx context.Context) error) error {
+	if !m.after {
+		return m.Store.Together(ctx, fn)
+	}
+	return m.transact(ctx, func() error { return m.Store.Together(context.WithValue(ctx, gathered{}, true), fn) })
+}
+
 // transact runs one transaction, or dies of it.
-func (m *mortal) transact(fn func() error) error {
+func (m *mortal) transact(ctx context.Context, fn func() error) error {
+	if ctx.Value(gathered{}) != nil {
+		return fn()
+	}
 	if m.dead.Load() {
 		return errDead
 	}
@@ -44,12 +59,12 @@ func (m *mortal) transact(fn func() error) error {
 }
 
 func (m *mortal) Apply(ctx context.Context, c *process.Change) (r *process.Run, h [sha256.Size]byte, err error) {
-	err = m.transact(func() (err error) { r, h, err = m.Store.Apply(ctx, c); return err })
+	err = m.transact(ctx, func() (err error) { r, h, err = m.Store.Apply(ctx, c); return err })
 	return r, h, err
 }
 
 func (m *mortal) ClaimJobs(ctx context.Context, q process.JobQuery) (jobs []process.Job, err error) {
-	err = m.transact(func() (err error) { jobs, err = m.Store.ClaimJobs(ctx, q); return err })
+	err = m.transact(ctx, func() (err error) { jobs, err = m.Store.ClaimJobs(ctx, q); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +72,11 @@ func (m *mortal) ClaimJobs(ctx context.Context, q process.JobQuery) (jobs []proc
 }
 
 func (m *mortal) PostponeJob(ctx context.Context, p *process.Postponement) error {
-	return m.transact(func() error { return m.Store.PostponeJob(ctx, p) })
+	return m.transact(ctx, func() error { return m.Store.PostponeJob(ctx, p) })
 }
 
 func (m *mortal) EndJob(ctx context.Context, c process.JobClaim) error {
-	return m.transact(func() error { return m.Store.EndJob(ctx, c) })
+	return m.transact(ctx, func() error { return m.Store.EndJob(ctx, c) })
 }
 
 func (m *mortal) Run(ctx context.Context, tenant, id string) (*process.Run, error) {

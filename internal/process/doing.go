@@ -75,6 +75,9 @@ func (d *doing) doAll(ctx context.Context) error {
 		if d.run, err = d.s.store.Run(ctx, d.job.Tenant, d.job.Run); err != nil {
 			return err
 		}
+		if d.run.Status != Running {
+			return ErrRunEnded
+		}
 	}
 	return ErrBusy
 }

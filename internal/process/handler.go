@@ -12,7 +12,8 @@ import (
 // once.
 //
 // What it writes in our own database, with the context it is given, becomes lasting together
-// with its outcome, or not at all. So it writes last: from there on it holds up others.
+// with its outcome, or not at all, and then it may be called again at once. So it writes last,
+// and has reached nobody else by then: from its first write on it holds up others.
 type Handler interface {
 	// Check judges a task's parameters when a definition is deployed: the names that are
 	// there, and the values of those that are literals. Its error is for people.

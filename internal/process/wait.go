@@ -59,11 +59,20 @@ func (s *Service) News(ctx context.Context, tenantName, key string) error {
 func (s *Service) lease() *JobLease { return &JobLease{Node: s.node, Until: s.clock().Add(lease)} }
 
 // workOnAll does jobs that were claimed without a hand for them: for once it may have more at a
-// time than it should. If it has begun to stop meanwhile, their claims run out.
+// time than it should. If it has begun to stop meanwhile, it gives them back.
 func (s *Service) workOnAll(jobs []Job) {
 	for i := range jobs {
+		j := &jobs[i]
 		if s.hands.takeAnyway() {
-			go s.workOn(&handover{job: &jobs[i]})
+			go s.workOn(&handover{job: j})
+			continue
 		}
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+			defer cancel()
+			if err := (&doing{s: s, job: j}).giveBack(ctx); err != nil {
+				s.complain(ctx, "a job could not be given back", err) // its claim runs out
+			}
+		}()
 	}
 }

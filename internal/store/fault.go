@@ -25,8 +25,8 @@ var (
 	// ErrClosed says that the database was closed.
 	ErrClosed = fault.New(fault.Unavailable, "store.closed", "The server is stopping. Nothing was changed; try again.")
 
-	// ErrOutcomeUnknown says that the connection was lost while PostgreSQL was
-	// committing.
+	// ErrOutcomeUnknown says that the connection was lost, or nobody waited any more, while
+	// PostgreSQL was committing, or bringing to disk what it had committed.
 	ErrOutcomeUnknown = fault.New(fault.Unavailable, "store.outcome_unknown",
 		"The database did not say whether this was stored. Look before trying again.")
 )

@@ -151,8 +151,9 @@ func (e *postgresEngine) unlearn(tenants []string, err error) {
 	}
 }
 
-// queue has a transaction take its turns, and keep them no longer than it has to. What waits to be sent may have to wait for the
-// rows of a transaction that is behind it in line: it is sent first.
+// queue has a transaction take its turns, and keep them no longer than it has to. What waits to
+// be sent may have to wait for the rows of a transaction that is behind it in line: it is sent
+// first.
 func (e *postgresEngine) queue(p *pipe, t *turns) func(context.Context, string) error {
 	return func(ctx context.Context, tenant string) error {
 		if err := p.flush(ctx); err != nil {
@@ -258,6 +259,9 @@ func sqlState(err error) string {
 // may succeed if it is run again: a serialisation failure, a deadlock, or a pooled
 // connection that turned out to be dead, a trail that another node has written to.
 func repeatable(err error) bool {
+	if errors.Is(err, ErrOutcomeUnknown) { // whatever it came of
+		return false
+	}
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, errNotBegun) || errors.Is(err, errHeadMoved) {
 		return true
 	}

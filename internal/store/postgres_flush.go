@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,8 +12,8 @@ import (
 // Whoever writes to a trail keeps the others from it until its COMMIT has returned, and a
 // COMMIT that waits for the disk returns late. So it does not wait for the disk, it only comes
 // before those that follow it; its caller waits here, with all the others, for one
-// commit that does wait: what reaches the disk takes with it what was written before it, and so
-// it is with a synchronous standby. Nobody is answered, and no hook runs, before that.
+// commit that does wait: what reaches the disk takes with it what was written before it. No
+// writer is answered, and no hook runs, before that.
 //
 // It proves nothing across a crash of the server, after which what was not on disk is gone and
 // new commits go well. So it counts only for what was committed while the connection on which
@@ -24,80 +25,122 @@ type flushes struct {
 	waiting []*flushing // the first leads next, if somebody does now
 }
 
-// flushEvery is how soon one flush may follow another. Whoever comes alone does not wait for
-// it; where many come it has more of them share one.
+// flushEvery is how soon one flush may follow another where several wait: more of them share
+// one then. Whoever waits alone does not wait for that.
 const flushEvery = 2 * time.Millisecond
 
 // flushing is one transaction that waits.
 type flushing struct {
-	pipe      *pipe
-	committed time.Time
-	turn      chan bool // true: it is on disk; false: see to it yourself
+	pipe *pipe
+	turn chan bool // true: it is on disk; false: see to it yourself
+	gone bool      // its caller does not wait any more
 }
 
-// wait returns once what was committed on p is on disk. Errors: store.outcome_unknown.
+// wait returns once what was committed on p is on disk. Errors: store.outcome_unknown, also
+// where ctx ends first.
 func (f *flushes) wait(ctx context.Context, p *pipe) error {
-	w := &flushing{pipe: p, committed: time.Now(), turn: make(chan bool, 1)}
+	w := &flushing{pipe: p, turn: make(chan bool, 1)}
 	f.mu.Lock()
 	f.waiting = append(f.waiting, w)
 	leads := !f.busy
 	f.busy = true
 	f.mu.Unlock()
-	if !leads && <-w.turn {
-		return nil
+	if leads {
+		return f.lead(ctx, w)
 	}
-	return f.lead(ctx, w)
+	select {
+	case done := <-w.turn:
+		if done {
+			return nil
+		}
+		return f.lead(ctx, w)
+	case <-ctx.Done():
+		f.leave(w)
+		return ErrOutcomeUnknown.Because(ctx.Err())
+	}
+}
+
+// leave takes w from those who wait. If it was its turn to lead, it is the next one's.
+func (f *flushes) leave(w *flushing) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.gone = true
+	f.waiting = slices.DeleteFunc(f.waiting, func(other *flushing) bool { return other == w })
+	select {
+	case done := <-w.turn:
+		if !done {
+			f.handOn()
+		}
+	default:
+	}
+}
+
+// handOn has the first of those who wait lead. The caller holds the lock.
+func (f *flushes) handOn() {
+	if f.busy = len(f.waiting) > 0; f.busy {
+		f.waiting[0].turn <- false
+	}
 }
 
 // lead flushes for all who wait, w among them.
 func (f *flushes) lead(ctx context.Context, w *flushing) error {
-	f.mu.Lock()
-	rest := time.Until(f.last.Add(flushEvery))
-	f.mu.Unlock()
-	time.Sleep(rest)
-	f.mu.Lock()
-	all := f.waiting
-	f.waiting, f.last = nil, time.Now()
-	f.mu.Unlock()
+	all := f.gather()
 	err := w.pipe.flushDisk(ctx)
 	var left []*flushing
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, other := range all {
 		switch {
-		case other == w:
-		case err == nil && other.committed.After(w.pipe.opened):
+		case other == w, other.gone:
+		case err == nil && other.pipe.sent.After(w.pipe.opened):
 			other.turn <- true
 		default:
 			left = append(left, other)
 		}
 	}
+	f.waiting = append(left, f.waiting...)
+	f.handOn()
+	return err
+}
+
+// gather takes those who wait, once it is time.
+func (f *flushes) gather() []*flushing {
+	f.mu.Lock()
+	rest := time.Duration(0)
+	if len(f.waiting) > 1 {
+		rest = time.Until(f.last.Add(flushEvery))
+	}
+	f.mu.Unlock()
+	time.Sleep(rest)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.waiting = append(left, f.waiting...)
-	if f.busy = len(f.waiting) > 0; f.busy {
-		f.waiting[0].turn <- false
-	}
-	return err
+	all := f.waiting
+	f.waiting, f.last = nil, time.Now()
+	return all
 }
 
 const (
 	// ahead has a transaction's COMMIT not wait for the disk.
 	ahead = "SET LOCAL synchronous_commit TO off"
 
-	// behind is a transaction of its own that writes next to nothing and does wait.
+	// behind writes next to nothing, so that the COMMIT after it waits for the disk.
 	behind = "SELECT pg_logical_emit_message(true, 'bestow', '')"
 )
 
-// commitAhead has p's transaction be flushed by others, or for others.
+// commitAhead has p's transaction be flushed by others, or for others. Where the server waits
+// for a standby too, it is left to do so for each: others would see meanwhile what no standby has.
 func (p *pipe) commitAhead() {
-	if !p.ahead {
+	if !p.ahead && !p.standby {
 		p.ahead = true
 		p.waiting = append(p.waiting, statement{text: ahead})
 	}
 }
 
-// flushDisk returns once all that was committed so far is on disk.
+// flushDisk returns once all that was committed so far is on disk. It gives up with ctx.
 func (p *pipe) flushDisk(ctx context.Context) error {
 	p.waiting = []statement{{text: behind}}
+	done := p.giveUpAfter(ctx)
+	defer done()
 	if err := p.send(context.WithoutCancel(ctx), nil); err != nil {
 		return ErrOutcomeUnknown.Because(err)
 	}

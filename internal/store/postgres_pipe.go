@@ -23,17 +23,19 @@ func (c pipes) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	p := &pipe{Conn: conn.(*stdlib.Conn)}
-	if _, err := p.Conn.Conn().Exec(ctx, planOnce); err != nil {
+	var standbys string
+	if err := p.Conn.Conn().QueryRow(ctx, prepare).Scan(nil, &standbys); err != nil {
 		return nil, errors.Join(err, p.Conn.Close())
 	}
-	p.opened = time.Now()
+	p.standby, p.opened = standbys != "", time.Now()
 	return p, nil
 }
 
-// planOnce has a statement planned once for all values. Ours are few, each made for its index,
-// with conditions of partial indexes as literals; left to itself the server plans some of them
-// at each use, for a twentieth of the processors.
-const planOnce = "SET plan_cache_mode TO force_generic_plan"
+// prepare has a statement planned once for all values, and asks whether a COMMIT waits for a
+// standby. Our statements are few, each made for its index, with conditions of partial indexes
+// as literals; left to itself the server plans some of them at each use, for a twentieth of
+// the processors.
+const prepare = `SELECT set_config('plan_cache_mode', 'force_generic_plan', false), current_setting('synchronous_standby_names')`
 
 // pipe is a connection on which statements can wait for the next one: they are sent with
 // it, and answered in the same round trip. A statement that fails keeps those behind it
@@ -41,6 +43,8 @@ const planOnce = "SET plan_cache_mode TO force_generic_plan"
 type pipe struct {
 	*stdlib.Conn
 	opened  time.Time
+	sent    time.Time // when the last COMMIT was
+	standby bool      // a COMMIT waits for one
 	waiting []statement
 	ahead   bool  // of its flush goes the COMMIT; see flushes
 	hasty   bool  // among what waits is something that is taken for granted
@@ -107,6 +111,9 @@ func (p *pipe) takeBack(text string) bool {
 // forget drops what waits.
 func (p *pipe) forget() { p.waiting = nil }
 
+// clear forgets all that is known of a transaction.
+func (p *pipe) clear() { p.waiting, p.refused, p.ahead, p.hasty = nil, nil, false, false }
+
 const (
 	begin  = "BEGIN"
 	commit = "COMMIT"
@@ -118,7 +125,8 @@ func (p *pipe) begin() {
 }
 
 // commit ends the transaction, in one round trip with what waits. The end of ctx has the server
-// give up what it is doing: it says itself whether that came before the COMMIT.
+// give up what it is doing: it says itself whether that came before the COMMIT. Where that
+// waits for a standby it goes alone and is not given up: the server would call it a success.
 func (p *pipe) commit(ctx context.Context) error {
 	if p.refused != nil {
 		return p.refused
@@ -126,7 +134,17 @@ func (p *pipe) commit(ctx context.Context) error {
 	if len(p.waiting) > 0 && ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if !p.ahead {
+		// Also where it has written nothing: what it has read and told of is on disk then.
+		p.waiting = append(p.waiting, statement{text: behind})
+	}
+	if p.standby {
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+	}
 	p.waiting = append(p.waiting, statement{text: commit})
+	p.sent = time.Now()
 	done := p.giveUpAfter(ctx)
 	defer done()
 	return p.send(context.WithoutCancel(ctx), func(r pgx.BatchResults) error {
@@ -142,8 +160,12 @@ func (p *pipe) commit(ctx context.Context) error {
 const askAgain = 100 * time.Millisecond
 
 // giveUpAfter asks the server, once ctx has ended, to give up what it is doing for p, until done
-// is called. One that was asked is not used any more: the request may still be on its way.
+// is called. One that was asked is not used any more: the request may still be on its way. Where
+// a standby is waited for nothing is asked: to give that up counts as a success.
 func (p *pipe) giveUpAfter(ctx context.Context) (done func()) {
+	if p.standby {
+		return func() {}
+	}
 	over, ended := make(chan struct{}), make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
@@ -170,8 +192,7 @@ func (p *pipe) giveUpAfter(ctx context.Context) (done func()) {
 // rollback ends the transaction, if it has begun and not ended. A connection on which that
 // fails is closed.
 func (p *pipe) rollback(ctx context.Context) error {
-	p.forget()
-	p.refused = nil
+	p.clear()
 	if c := p.Conn.Conn(); c.IsClosed() || c.PgConn().TxStatus() == 'I' {
 		return nil
 	}
@@ -286,6 +307,9 @@ func (p *pipe) ExecContext(ctx context.Context, text string, args []driver.Named
 
 // QueryContext implements [driver.QueryerContext].
 func (p *pipe) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if p.refused != nil {
+		return nil, p.refused
+	}
 	if len(p.waiting) == 0 {
 		return p.Conn.QueryContext(ctx, text, args)
 	}

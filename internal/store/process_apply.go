@@ -8,7 +8,9 @@ import (
 )
 
 // Apply implements [process.RunStore]. Rows of runs are held before those of their jobs
-// and tasks, here and everywhere, so that nobody waits in a circle.
+// and tasks, so that nobody waits in a circle. What a task has written before, in the same
+// transaction, may have told another job of its run; where that one is just being ended
+// PostgreSQL finds the circle, and one of them is done again.
 func (p processStore) Apply(ctx context.Context, c *process.Change) (before *process.Run, request [sha256.Size]byte, err error) {
 	err = p.db.writeLast(ctx, func(ctx context.Context, q tx) error {
 		before = nil

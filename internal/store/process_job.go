@@ -34,7 +34,8 @@ func endJob(ctx context.Context, q tx, c process.JobClaim) error {
 }
 
 // spendJob ends the job that a change comes from: its row becomes that of the first job that
-// comes of it, or goes.
+// comes of it, or goes. What is cleared after it does not touch that one: a token is never given
+// twice, and those that are cleared are no more.
 func spendJob(ctx context.Context, q tx, c *process.Change) error {
 	if len(c.Jobs) == 0 {
 		return endJob(ctx, q, *c.Spend)
@@ -206,19 +207,20 @@ func (p processStore) tellJobs(ctx context.Context, q tx, n *process.News) (int,
 		}
 		return int(count), err
 	}
-	var busy int64
-	note := func(changed int64) { busy = changed }
-	const other = `UPDATE process_job SET news = news + 1 WHERE ` + theirs + ` AND NOT (` + idle + `)`
-	if err := q.LaterFor(ctx, note, other, n.Tenant, n.Key); err != nil {
+	// All are told first, which waits for those who are claiming one: whoever has claimed it
+	// hears of it, and the others are idle.
+	var count int64
+	note := func(changed int64) { count = changed }
+	if err := q.LaterFor(ctx, note, `UPDATE process_job SET news = news + 1 WHERE `+theirs, n.Tenant, n.Key); err != nil {
 		return 0, err
 	}
-	rows, err := q.Query(ctx, `UPDATE process_job SET news = news + 1, due_ms = $3, claim = claim + 1, claimed_by = $4, attempt = attempt + 1
+	rows, err := q.Query(ctx, `UPDATE process_job SET due_ms = $3, claim = claim + 1, claimed_by = $4, attempt = attempt + 1
 		WHERE `+theirs+` AND `+idle+` RETURNING `+jobColumns, n.Tenant, n.Key, ms(n.Lease.Until), n.Lease.Node)
 	claimed, err := collect(rows, err, scanJob)
 	if len(claimed) > 0 {
 		p.db.onCommit(ctx, func() { n.Claimed(claimed) })
 	}
-	return int(busy) + len(claimed), err
+	return int(count), err
 }
 
 // Busy implements [process.JobStore].

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// settingsLife is how long a setting is answered from memory. A wake-up of another node may be
-// lost, and the command line beside a server on SQLite sends none.
+// settingsLife is how long a setting is answered from memory on PostgreSQL: a wake-up of another
+// node may be lost. On SQLite nothing is, because to read it costs next to nothing, and the
+// command line that writes the file beside a server wakes nobody.
 const settingsLife = time.Second
 
 // maxSettings is how many settings are remembered; at one more all are forgotten.
@@ -37,10 +38,11 @@ const (
 //
 // On the node that changes one nothing is late: from right before the COMMIT until its outcome is
 // known nothing is answered from memory, and what was being read meanwhile is not
-// remembered. Another node is late by as long as a wake-up takes, and by [settingsLife] at
+// remembered. Another node is late by as long as a wake-up takes, and by its life at
 // most. A transaction reads for itself, and nobody is told its own uncommitted changes.
 type settings struct {
 	hub   *Hub
+	life  time.Duration   // zero: nothing is remembered
 	woken <-chan struct{} // by this node or another one
 	now   func() time.Time
 
@@ -61,8 +63,8 @@ type sight struct {
 	at      time.Time
 }
 
-func newSettings(h *Hub) *settings {
-	s := &settings{hub: h, now: time.Now, known: make(map[setting]remembered)}
+func newSettings(h *Hub, life time.Duration) *settings {
+	s := &settings{hub: h, life: life, now: time.Now, known: make(map[setting]remembered)}
 	s.woken, _ = h.Wait(settingsKey)
 	return s
 }
@@ -75,7 +77,7 @@ func (s *settings) find(key setting) (value any, ok bool, now sight) {
 	s.hear()
 	now = sight{s.changes, s.now()}
 	known, ok := s.known[key]
-	if !ok || s.holds > 0 || now.at.Sub(known.at) >= settingsLife {
+	if !ok || s.holds > 0 || now.at.Sub(known.at) >= s.life {
 		return nil, false, now
 	}
 	return known.value, true, now

@@ -160,12 +160,14 @@ func onBoth(t *testing.T, fn func(t *testing.T, c Config)) {
 	t.Run("postgres", func(t *testing.T) { fn(t, Config{Postgres: pgtest.URL(t)}) })
 }
 
+// openConfig opens a database that remembers settings, whichever it is.
 func openConfig(t *testing.T, c Config) *DB {
 	t.Helper()
 	db, err := Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.settings.life = settingsLife
 	t.Cleanup(func() { db.Close() })
 	return db
 }

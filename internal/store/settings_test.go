@@ -16,7 +16,7 @@ import (
 
 func TestSettings(t *testing.T) {
 	h := newHub()
-	s := newSettings(h)
+	s := newSettings(h, settingsLife)
 	now := time.Now()
 	s.now = func() time.Time { return now }
 	key := setting{aConnection, "acme", "a"}

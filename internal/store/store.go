@@ -117,8 +117,8 @@ type engine interface {
 	migrate(ctx context.Context) (made bool, err error)
 	// carry starts the transport of wake-ups between nodes, if there is one.
 	carry(h *Hub)
-	// commits is how often write's callers have waited for the disk, all of them that
-	// shared a COMMIT counting once.
+	// commits is how many COMMITs write's callers took, one that several shared counting
+	// once.
 	commits() int64
 	ping(ctx context.Context) error
 	close() error
@@ -143,7 +143,11 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), e.close())
 	}
 	db := &DB{engine: e, hub: newHub(), log: log}
-	db.settings = newSettings(db.hub)
+	life := settingsLife
+	if c.SQLite != "" {
+		life = 0
+	}
+	db.settings = newSettings(db.hub, life)
 	if c.TestData {
 		if err := db.markTestData(ctx, made); err != nil {
 			return nil, errors.Join(err, e.close())

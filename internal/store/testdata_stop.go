@@ -72,7 +72,7 @@ func (db *DB) stopAt(ctx context.Context, text string) error {
 func (s *stopper) transact(ctx context.Context, fn func(ctx context.Context) (ours bool, err error)) error {
 	counted := false // fn may run again
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		// The first of what follows the COMMIT.
+		// Among the first of what follows the COMMIT.
 		last := false
 		s.db.onCommit(ctx, func() {
 			if last && s.after {
@@ -80,6 +80,9 @@ func (s *stopper) transact(ctx context.Context, fn func(ctx context.Context) (ou
 			}
 		})
 		ours, err := fn(ctx)
+		if err == nil {
+			err = s.db.unit(ctx).tx.flush(ctx) // one that comes to nothing does not count
+		}
 		if err != nil || !ours {
 			return err
 		}

@@ -34,13 +34,19 @@ func (db *DB) Together(ctx context.Context, fn func(ctx context.Context) error) 
 
 // writeLast is write for what the work of Together ends with. It costs no savepoint there, since
 // an error of it undoes all; where that is one of a statement that waits, Together tells it.
+// Where it is the only thing that is written it is an ordinary transaction, which the engine may
+// repeat without the work before it: that may have been done elsewhere.
 func (db *DB) writeLast(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
 	u := db.unit(ctx)
-	if u == nil || u.late == nil || !u.hasBegun() {
+	switch {
+	case u == nil || u.late == nil:
 		return db.write(ctx, fn)
-	}
-	if u.ended {
+	case u.ended:
 		return errEnded
+	case !u.hasBegun():
+		err := db.write(context.WithValue(ctx, unitKey{}, nil), fn)
+		u.ended = err == nil
+		return err
 	}
 	if u.broken == nil {
 		u.broken = db.engine.fault(u.carefully(func() error { return fn(ctx, u.tx) }))
@@ -94,7 +100,7 @@ func (l *late) end(inside context.Context) error {
 		return l.undo(err)
 	}
 	defer time.AfterFunc(endTime, l.stop).Stop()
-	return l.leave(nil)
+	return l.undo(nil)
 }
 
 // errUnfinished undoes what a panic, or haste, has left.
@@ -104,8 +110,55 @@ var errUnfinished = errors.New("store: the work of a transaction was not finishe
 // done outside its sight.
 var errAgain = errors.New("store: what was gathered has to be gathered again")
 
-// begin has the engine begin, and runs fn as the first part; carefully as [tx.Expect] says it.
-func (l *late) begin(ctx context.Context, fn func(ctx context.Context, q tx) error, careful bool) error {
+// begin has the engine begin, and runs fn as the first part. Nothing is before it, so it is
+// repeated as a transaction of its own would be.
+func (l *late) begin(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
+	careful := false
+	err := repeat(ctx, func() error {
+		err := l.beginOnce(ctx, fn, careful)
+		if errors.Is(err, errHasty) && !careful {
+			careful = true
+			err = l.beginOnce(ctx, fn, careful)
+		}
+		return err
+	})
+	if errors.Is(err, errNotBegun) {
+		err = ErrBusy.Because(err)
+	}
+	return l.db.engine.fault(err)
+}
+
+func (l *late) beginOnce(ctx context.Context, fn func(ctx context.Context, q tx) error, careful bool) error {
+	if err := l.borrow(ctx); err != nil {
+		return err
+	}
+	u := l.unit
+	hooks := len(u.hooks)
+	u.tx.careful = careful
+	err := u.within(ctx, fn)
+	if err == nil {
+		u.tx.careful = false
+		return nil
+	}
+	if u.tx.wasHasty(err) {
+		err = errHasty
+	}
+	if p := u.tx.pipe; p != nil {
+		p.refused, p.hasty = nil, false
+	}
+	u.events, u.hooks, u.broken = nil, u.hooks[:hooks], nil
+	// The engine is told of an error that it does not repeat: what can be is repeated here.
+	switch left := l.leave(errUnfinished); {
+	case errors.Is(left, errAgain): // SQLite lost the batch that it was in
+		return errors.Join(errNotBegun, err)
+	case !errors.Is(left, errUnfinished):
+		return left
+	}
+	return err
+}
+
+// borrow has the engine begin, and lend the transaction.
+func (l *late) borrow(ctx context.Context) error {
 	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	lent, over, done := make(chan tx), make(chan error, 1), make(chan error, 1)
 	go func() {
@@ -125,27 +178,15 @@ func (l *late) begin(ctx context.Context, fn func(ctx context.Context, q tx) err
 	}()
 	select {
 	case l.unit.tx = <-lent:
+		l.over, l.done, l.stop = over, done, stop
+		return nil
 	case err := <-done:
 		stop()
-		return l.db.engine.fault(err)
+		return err
 	case <-ctx.Done():
 		stop()
-		return l.db.engine.fault(ctx.Err())
+		return ctx.Err()
 	}
-	l.over, l.done, l.stop = over, done, stop
-	l.unit.tx.careful = careful
-	hooks := len(l.unit.hooks)
-	err := l.unit.within(ctx, fn)
-	l.unit.tx.careful = false
-	if err == nil {
-		return nil
-	}
-	l.unit.events, l.unit.hooks = nil, l.unit.hooks[:hooks]
-	if l.unit.tx.wasHasty(err) {
-		l.undo(errUnfinished)
-		return l.begin(ctx, fn, true)
-	}
-	return l.undo(err)
 }
 
 // undo ends the transaction, if one has begun, with nothing changed. It returns what came of it.
@@ -153,7 +194,11 @@ func (l *late) undo(err error) error {
 	if l.over == nil {
 		return err
 	}
-	return l.leave(err)
+	if err = l.leave(err); err == nil {
+		return nil
+	}
+	l.again = l.again || errors.Is(err, errAgain)
+	return l.db.engine.fault(err)
 }
 
 // leave tells the engine how the work has come out, and waits for its answer.
@@ -163,12 +208,5 @@ func (l *late) leave(err error) error {
 	l.stop()
 	l.over, l.done, l.stop = nil, nil, nil
 	l.unit.tx = tx{}
-	if errors.Is(err, errAgain) {
-		l.again = true
-		err = ErrBusy.Because(err)
-	}
-	if err != nil {
-		return l.db.engine.fault(err)
-	}
-	return nil
+	return err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -106,6 +107,11 @@ func testTogether(t *testing.T, c Config) {
 		}, refused, 0},
 		{"the last changes nothing", func(_ *testing.T, g *gathering) error { return errors.Join(g.write(nil, "a"), must(g)) }, refused, 0},
 		{"the last alone changes nothing", func(_ *testing.T, g *gathering) error { return errors.Join(wrong(must(g)), g.write(nil, "a")) }, nil, 1},
+		{"the first has a part that is the last, and is undone", func(_ *testing.T, g *gathering) error {
+			return errors.Join(wrong(g.db.InTx(g.ctx, func(ctx context.Context) error {
+				return g.db.writeLast(ctx, func(context.Context, tx) error { return refused })
+			})), g.write(nil, "a"))
+		}, nil, 1},
 		{"nested", func(_ *testing.T, g *gathering) error {
 			return g.db.Together(g.ctx, func(ctx context.Context) error { g.ctx = ctx; return g.write(nil, "a") })
 		}, nil, 1},
@@ -152,25 +158,113 @@ func trailOf(t *testing.T, db *DB) int64 {
 	return seq
 }
 
-// What the engine asks to be repeated is done again from its beginning.
+// What the engine asks to be repeated is: the first write alone, since nothing was before it,
+// and all if more was.
 func TestTogetherAgain(t *testing.T) {
 	db := openNode(t, pgtest.URL(t))
 	for _, code := range []string{"40001", "40P01"} {
-		runs := 0
-		err := db.Together(t.Context(), func(ctx context.Context) error {
-			runs++
-			return db.write(ctx, func(ctx context.Context, q tx) error {
-				if runs < 3 {
-					return &pgconn.PgError{Code: code}
+		for _, before := range []bool{false, true} {
+			works, writes := 0, 0
+			err := db.Together(t.Context(), func(ctx context.Context) error {
+				works++
+				if before {
+					if err := db.write(ctx, insertTenant("before"+code)); err != nil {
+						return err
+					}
 				}
-				return q.Later(ctx, addTenant, code)
+				err := db.write(ctx, func(ctx context.Context, q tx) error {
+					if writes++; writes < 3 {
+						return &pgconn.PgError{Code: code}
+					}
+					return q.Later(ctx, addTenant, fmt.Sprint(code, before))
+				})
+				if before {
+					return nil // whatever is made of it
+				}
+				return err
 			})
+			want := 1
+			if before {
+				want = 3
+			}
+			if err != nil || works != want || writes != 3 {
+				t.Errorf("%s, something before it: %v: error %v, %d works, %d writes; want none, %d, 3", code, before, err, works, writes, want)
+			}
+		}
+	}
+	if all, err := db.Tenants(t.Context()); err != nil || len(all) != 6 {
+		t.Errorf("%d tenants (%v), want 6", len(all), err)
+	}
+}
+
+// Where nothing is written but the last, what was done before that is not done again, whatever
+// the engine has to repeat: it may have been done elsewhere.
+func TestTogetherLastAlone(t *testing.T) {
+	db := openNode(t, pgtest.URL(t))
+	e := db.engine.(*postgresEngine)
+	event := audit.Event{Tenant: "acme", Action: "test.done", Outcome: audit.OK}
+	works := 0
+	for i := range 3 {
+		// Another node has written to the trail.
+		e.heads.at("acme", func(own *end) { *own = end{head: head{seq: int64(i + 7)}, known: true} })
+		if err := db.Together(t.Context(), func(ctx context.Context) error {
+			works++
+			return db.writeLast(ctx, func(ctx context.Context, q tx) error { return appendAudit(ctx, q, event) })
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if events := trailOf(t, db); works != 3 || events != 3 {
+		t.Errorf("%d works, %d events; want 3 of each", works, events)
+	}
+}
+
+// What was taken for granted and is not so is found out once, and the error of what follows is
+// what is told.
+func TestTogetherHasty(t *testing.T) {
+	db := openNode(t, pgtest.URL(t))
+	lasting := errors.New("lasting")
+	expect := func(ctx context.Context, name string) error {
+		return db.write(ctx, func(ctx context.Context, q tx) error {
+			n, err := q.Expect(ctx, addTenant+" ON CONFLICT DO NOTHING", name)
+			if err == nil && n == 0 {
+				err = errTaken
+			}
+			return err
 		})
-		if err != nil || runs != 3 {
-			t.Errorf("%s: error %v, %d runs; want none, 3", code, err, runs)
+	}
+	if err := db.write(t.Context(), insertTenant("a")); err != nil {
+		t.Fatal(err)
+	}
+	for name, do := range map[string]func(ctx context.Context) error{
+		"the first": func(ctx context.Context) error { return expect(ctx, "a") },
+		"the second": func(ctx context.Context) error {
+			return errors.Join(db.write(ctx, insertTenant("b")), expect(ctx, "a"))
+		},
+		"nested": func(ctx context.Context) error {
+			return db.write(ctx, func(ctx context.Context, q tx) error {
+				if err := expect(ctx, "c"); err != nil {
+					return err
+				}
+				return expect(ctx, "a")
+			})
+		},
+	} {
+		works := 0
+		err := db.Together(t.Context(), func(ctx context.Context) error {
+			works++
+			if err := do(ctx); !errors.Is(err, errTaken) {
+				t.Errorf("%s: got %v, want that it is taken", name, err)
+			}
+			return lasting
+		})
+		if !errors.Is(err, lasting) || works != 1 {
+			t.Errorf("%s: error %v, %d works; want the lasting one, 1", name, err, works)
 		}
 	}
 }
+
+var errTaken = errors.New("taken")
 
 // A panic leaves nothing behind: no row, and no transaction that others wait for.
 func TestTogetherPanics(t *testing.T) {

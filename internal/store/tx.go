@@ -289,7 +289,7 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 		return u.broken
 	}
 	if u.late != nil && u.late.over == nil {
-		return u.late.begin(ctx, fn, false)
+		return u.late.begin(ctx, fn)
 	}
 	u.depth++
 	defer func() { u.depth-- }()
@@ -307,7 +307,12 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 			u.broken = u.db.engine.fault(errors.Join(err, undo))
 			return u.broken
 		}
-		if hasty {
+		if u.late != nil && repeatable(err) {
+			// Whatever was made of it: all has to be done again.
+			u.late.again, u.broken = true, u.db.engine.fault(err)
+			return u.broken
+		}
+		if hasty && !u.tx.careful {
 			return u.carefully(func() error { return u.part(ctx, fn) })
 		}
 		return u.db.engine.fault(err)
@@ -321,8 +326,9 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 
 // carefully runs fn with nothing taken for granted.
 func (u *unit) carefully(fn func() error) error {
+	before := u.tx.careful
 	u.tx.careful = true
-	defer func() { u.tx.careful = false }()
+	defer func() { u.tx.careful = before }()
 	return fn()
 }
 

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/store/pgtest"
+)
+
+// flushWorld is a node whose flush is held: somebody leads, and does not come to an end.
+type flushWorld struct {
+	t  *testing.T
+	db *DB
+	f  *flushes
+}
+
+func newFlushWorld(t *testing.T, url string) *flushWorld {
+	db := openNode(t, url)
+	w := &flushWorld{t, db, &db.engine.(*postgresEngine).flushes}
+	w.f.busy = true
+	return w
+}
+
+// write adds an event to the trail, counts how often that was done, and waits for the disk.
+func (w *flushWorld) write(ctx context.Context, runs, hooks *int) error {
+	return w.db.write(ctx, func(ctx context.Context, q tx) error {
+		*runs++
+		w.db.onCommit(ctx, func() { *hooks++ })
+		return appendAudit(ctx, q, audit.Event{Tenant: "acme", Action: "test.added", Outcome: audit.OK})
+	})
+}
+
+func (w *flushWorld) waits(n int) {
+	w.t.Helper()
+	waitUntil(w.t, func() bool {
+		w.f.mu.Lock()
+		defer w.f.mu.Unlock()
+		return len(w.f.waiting) == n
+	})
+}
+
+// handOn ends the flush that is held.
+func (w *flushWorld) handOn() {
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	w.f.handOn()
+}
+
+// Nobody is answered before a flush, and one is enough for all who wait.
+func TestFlushTogether(t *testing.T) {
+	w := newFlushWorld(t, pgtest.URL(t))
+	var all sync.WaitGroup
+	var hooks [3]int
+	for i := range hooks {
+		all.Go(func() {
+			runs := 0
+			if err := w.write(t.Context(), &runs, &hooks[i]); err != nil || runs != 1 {
+				t.Errorf("error %v, %d runs; want none, one", err, runs)
+			}
+		})
+	}
+	w.waits(len(hooks))
+	if events := trailOf(t, w.db); events != 3 || hooks != [3]int{} {
+		t.Errorf("%d events and the hooks %v before the flush, want 3 and none", events, hooks)
+	}
+	w.handOn()
+	all.Wait()
+	if hooks != [3]int{1, 1, 1} || w.f.busy || len(w.f.waiting) > 0 {
+		t.Errorf("the hooks %v, somebody leads: %v, %d wait; want each once and nobody", hooks, w.f.busy, len(w.f.waiting))
+	}
+}
+
+// Whoever's context ends is told that the outcome is not known, and leaves the others as they
+// were, also if it was to lead them.
+func TestFlushLeft(t *testing.T) {
+	w := newFlushWorld(t, pgtest.URL(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	left, stayed := make(chan error, 1), make(chan error, 1)
+	var runs, hooks int
+	go func() { left <- w.write(ctx, &runs, &hooks) }()
+	w.waits(1)
+	go func() {
+		var runs, hooks int
+		stayed <- w.write(t.Context(), &runs, &hooks)
+	}()
+	w.waits(2)
+	cancel()
+	if err := <-left; !errors.Is(err, ErrOutcomeUnknown) || runs != 1 || hooks != 0 {
+		t.Errorf("error %v, %d runs, %d hooks; want store.outcome_unknown, one and none", err, runs, hooks)
+	}
+	w.waits(1)
+	w.handOn()
+	if err := <-stayed; err != nil {
+		t.Error(err)
+	}
+
+	// One that was told to lead, and has not heard of it.
+	f := &flushes{busy: true}
+	gone, next := &flushing{turn: make(chan bool, 1)}, &flushing{turn: make(chan bool, 1)}
+	f.waiting = []*flushing{gone, next}
+	f.handOn()
+	f.leave(gone)
+	if len(next.turn) != 1 || <-next.turn {
+		t.Error("nobody leads")
+	}
+}
+
+// What has committed is not done again because its connection was lost before the flush.
+func TestFlushLostConnection(t *testing.T) {
+	url := pgtest.URL(t) + "&application_name=bestow_flush"
+	w, other := newFlushWorld(t, url), openNode(t, url)
+	done := make(chan error, 1)
+	var runs, hooks int
+	go func() { done <- w.write(t.Context(), &runs, &hooks) }()
+	w.waits(1)
+	const terminate = `SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+		WHERE application_name = 'bestow_flush' AND pid <> pg_backend_pid() AND state = 'idle'`
+	if err := other.write(t.Context(), func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, terminate+" AND $1 = 1", 1).Scan(new(int))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.handOn()
+	if err := <-done; !errors.Is(err, ErrOutcomeUnknown) || runs != 1 || hooks != 0 {
+		t.Errorf("error %v, %d runs, %d hooks; want store.outcome_unknown, one and none", err, runs, hooks)
+	}
+	if events := trailOf(t, other); events != 1 {
+		t.Errorf("%d events, want one", events)
+	}
+}
+
+// A flush proves nothing of what was committed before its connection was open.
+func TestFlushYounger(t *testing.T) {
+	w := newFlushWorld(t, pgtest.URL(t))
+	done := make(chan error, 1)
+	var runs, hooks int
+	go func() { done <- w.write(t.Context(), &runs, &hooks) }()
+	w.waits(1)
+	conn, p, err := w.db.engine.(*postgresEngine).borrow(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	w.f.mu.Lock()
+	p.opened = w.f.waiting[0].pipe.sent.Add(1)
+	w.f.mu.Unlock()
+	if err := w.f.lead(t.Context(), &flushing{pipe: p}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil { // it was told to see to it itself
+		t.Error(err)
+	}
+	if hooks != 1 {
+		t.Errorf("%d hooks, want one", hooks)
+	}
+}
