@@ -46,7 +46,7 @@ type pipe struct {
 	sent    time.Time // when the last COMMIT was
 	standby bool      // a COMMIT waits for one
 	waiting []statement
-	ahead   bool  // of its flush goes the COMMIT; see flushes
+	ahead   bool  // the COMMIT does not wait for the disk; see flushes
 	hasty   bool  // among what waits is something that is taken for granted
 	refused error // by a statement that had to change something; the transaction must not commit
 }
@@ -121,7 +121,8 @@ const (
 
 // begin has a transaction begin with the next statement.
 func (p *pipe) begin() {
-	p.waiting, p.refused, p.ahead, p.hasty = []statement{{text: begin}}, nil, false, false
+	p.clear()
+	p.waiting = []statement{{text: begin}}
 }
 
 // commit ends the transaction, in one round trip with what waits. The end of ctx has the server
