@@ -62,7 +62,7 @@ func openPostgres(ctx context.Context, c Config, log *slog.Logger) (engine, erro
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	return &postgresEngine{config: config, pool: pool, log: log}, nil
+	return &postgresEngine{config: config, pool: pool, log: log, flushes: flushes{patience: patience}}, nil
 }
 
 // write runs fn at READ COMMITTED: use cases win or lose by conditional updates,

@@ -19,6 +19,8 @@ import (
 // new commits go well. So it counts only for what was committed while the connection on which
 // it is made was open already.
 type flushes struct {
+	patience time.Duration // the constant, except in tests
+
 	mu      sync.Mutex
 	last    time.Time // when somebody began to flush
 	busy    bool
@@ -36,9 +38,25 @@ type flushing struct {
 	gone bool      // its caller does not wait any more
 }
 
+// patience is how long what has been committed is waited for after its caller's context has
+// ended: it is there, and as a rule on disk in a moment.
+const patience = 5 * time.Second
+
+// outlasting returns a context that ends some time after ctx does, or with stop.
+func outlasting(ctx context.Context, by time.Duration) (longer context.Context, stop func()) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unlink := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return longer, func() {
+		unlink()
+		cancel()
+	}
+}
+
 // wait returns once what was committed on p is on disk. Errors: store.outcome_unknown, also
-// where ctx ends first.
+// where ctx has ended and that takes long.
 func (f *flushes) wait(ctx context.Context, p *pipe) error {
+	ctx, stop := outlasting(ctx, f.patience)
+	defer stop()
 	w := &flushing{pipe: p, turn: make(chan bool, 1)}
 	f.mu.Lock()
 	f.waiting = append(f.waiting, w)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/store/pgtest"
@@ -20,6 +21,7 @@ type flushWorld struct {
 func newFlushWorld(t *testing.T, url string) *flushWorld {
 	db := openNode(t, url)
 	w := &flushWorld{t, db, &db.engine.(*postgresEngine).flushes}
+	w.f.patience = 0
 	w.f.busy = true
 	return w
 }
@@ -155,5 +157,22 @@ func TestFlushYounger(t *testing.T) {
 	}
 	if hooks != 1 {
 		t.Errorf("%d hooks, want one", hooks)
+	}
+}
+
+// Whoever's context ends is not told before it has waited for a while: what was committed is as
+// a rule on disk in a moment.
+func TestFlushPatience(t *testing.T) {
+	w := newFlushWorld(t, pgtest.URL(t))
+	w.f.patience = time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	var runs, hooks int
+	go func() { done <- w.write(ctx, &runs, &hooks) }()
+	w.waits(1)
+	cancel()
+	w.handOn()
+	if err := <-done; err != nil || hooks != 1 {
+		t.Errorf("error %v, %d hooks; want none and one", err, hooks)
 	}
 }
