@@ -7,7 +7,7 @@ import "sync"
 // connection; who waits looks again after it, and every now and then without.
 //
 // Wake-ups reach the waiters of this process at once. On PostgreSQL they reach
-// those of the other nodes within some ten milliseconds.
+// those of the other nodes within some twenty milliseconds.
 type Hub struct {
 	mu      sync.Mutex
 	waiters map[string]map[*waiter]struct{}

@@ -98,8 +98,12 @@ func repeat(ctx context.Context, once func() error) error {
 
 // borrow lends a connection, and its pipe, which is the borrower's alone until the
 // connection is closed.
-func (e *postgresEngine) borrow(ctx context.Context) (conn *sql.Conn, p *pipe, err error) {
-	if conn, err = e.pool.Conn(ctx); err != nil {
+func (e *postgresEngine) borrow(ctx context.Context) (*sql.Conn, *pipe, error) {
+	return borrow(ctx, e.pool)
+}
+
+func borrow(ctx context.Context, pool *sql.DB) (conn *sql.Conn, p *pipe, err error) {
+	if conn, err = pool.Conn(ctx); err != nil {
 		return nil, nil, err
 	}
 	if err := conn.Raw(func(c any) error { p = c.(*pipe); return nil }); err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 
@@ -36,4 +37,28 @@ func (e *postgresEngine) aloneOnce(ctx context.Context, fn func(ctx context.Cont
 		return ErrOutcomeUnknown.Because(err)
 	}
 	return err
+}
+
+// hint runs one statement that nobody waits for the disk for.
+func (e *postgresEngine) hint(ctx context.Context, text string, args ...any) error {
+	err := repeat(ctx, func() error { return hint(ctx, e.pool, text, args...) })
+	if err == nil {
+		e.committed.Add(1)
+	}
+	return err
+}
+
+func hint(ctx context.Context, pool *sql.DB, text string, args ...any) error {
+	conn, p, err := borrow(ctx, pool)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	p.begin()
+	defer p.rollback(context.WithoutCancel(ctx))
+	p.commitAhead()
+	if err := p.later(statement{text: text, args: args}); err != nil {
+		return err
+	}
+	return p.commit(ctx)
 }

@@ -29,7 +29,7 @@ type flushes struct {
 
 // flushEvery is how soon one flush may follow another where several wait: more of them share
 // one then. Whoever waits alone does not wait for that.
-const flushEvery = 2 * time.Millisecond
+const flushEvery = 3 * time.Millisecond
 
 // flushing is one transaction that waits.
 type flushing struct {

@@ -14,7 +14,7 @@ import (
 
 const (
 	channelText   = `'bestow_wake_' || current_schema()::regnamespace::oid::text`
-	notifyEvery   = 10 * time.Millisecond
+	notifyEvery   = 20 * time.Millisecond
 	notifyBytes   = 7900            // PostgreSQL's limit is 8000
 	notifyTimeout = 5 * time.Second // for one NOTIFY
 	relisten      = time.Second     // between attempts to connect
@@ -23,7 +23,7 @@ const (
 // carrier brings wake-ups to the other nodes and theirs to this one, through LISTEN
 // and NOTIFY.
 //
-// The keys of some ten milliseconds go out as one NOTIFY, outside any other
+// The keys of some twenty milliseconds go out as one NOTIFY, outside any other
 // transaction: PostgreSQL serialises the commits of transactions that notify, so
 // one NOTIFY per command would slow all commands down. The channel is the schema's
 // (channelText, in SQL), since those of another one in the same database have nothing
@@ -92,7 +92,7 @@ func (c *carrier) notify(ctx context.Context) {
 func (c *carrier) notifyOne(ctx context.Context, payload string) {
 	ctx, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
-	if _, err := c.pool.ExecContext(ctx, "SELECT pg_notify("+channelText+", $1)", payload); err != nil && ctx.Err() == nil {
+	if err := hint(ctx, c.pool, "SELECT pg_notify("+channelText+", $1)", payload); err != nil && ctx.Err() == nil {
 		c.log.Warn("wake-up of the other nodes was lost", "error", err)
 	}
 }

@@ -117,7 +117,10 @@ func (p processStore) PostponeJob(ctx context.Context, d *process.Postponement) 
 			d.Heard, ms(d.At), ms(d.Due), wait, key); err != nil {
 			return err
 		}
-		p.wakeJobs(ctx) // it may be due, by what was heard meanwhile
+		// By what was heard meanwhile it may be due, unless there was nothing to hear.
+		if d.Wait == nil || !d.Wait.Unheard || d.Due.Before(d.At.Add(process.SweepEvery)) {
+			p.wakeJobs(ctx)
+		}
 		p.wakeRun(ctx, d.Run)
 		if err := appendAudit(ctx, q, d.Events...); err != nil {
 			return err

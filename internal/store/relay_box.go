@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"bestow.dev/internal/audit"
-	"bestow.dev/internal/plugout"
 	"bestow.dev/internal/relay"
 )
 
@@ -102,20 +101,23 @@ func scanWaiting(rows *sql.Rows) (relay.Stored, error) {
 
 // rebind sets the deadlines of the commands in a box that has changed.
 func rebind(ctx context.Context, q tx, b *relay.Box) error {
-	const open = `SELECT c.id, c.type, c.timeout_ms, c.at_deadline FROM relay_message m
+	const open = `SELECT c.id, c.type, c.timeout_ms, c.at_deadline, c.deadline_ms FROM relay_message m
 		JOIN relay_command c ON c.id = m.command_id WHERE m.box_id = $1 AND m.is_open AND c.state = 'IN_PROGRESS' ORDER BY c.id`
 	rows, err := q.Query(ctx, open, b.ID)
-	commands, err := collect(rows, err, scanWaiting)
+	commands, err := collect(rows, err, func(rows *sql.Rows) (c relay.Stored, err error) {
+		return c, rows.Scan(&c.ID, &c.Type, scanMS(&c.Timeout), &c.AtDeadline, scanMS(&c.Deadline))
+	})
 	if err != nil {
 		return err
 	}
 	for i := range commands {
 		c := &commands[i]
-		timeout := c.Deadline
-		var status plugout.Status
-		c.Deadline, status = b.Deadline(c.Type, timeout)
+		deadline, status := b.Deadline(c.Type, c.Timeout)
+		if deadline.Equal(c.Deadline) && status == c.AtDeadline {
+			continue
+		}
 		const text = `UPDATE relay_command SET deadline_ms = $2, at_deadline = $3 WHERE id = $1 AND state = 'IN_PROGRESS'`
-		if err := q.Later(ctx, text, c.ID, ms(c.Deadline), status); err != nil {
+		if err := q.Later(ctx, text, c.ID, ms(deadline), status); err != nil {
 			return err
 		}
 	}

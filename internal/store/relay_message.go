@@ -85,5 +85,5 @@ func (r relayStore) Delivery(ctx context.Context, box, message string) (*relay.D
 
 // SetFetched implements [relay.Store].
 func (r relayStore) SetFetched(ctx context.Context, message string, at time.Time) error {
-	return r.db.execAlone(ctx, `UPDATE relay_message SET fetched_ms = $2 WHERE id = $1 AND fetched_ms = 0`, message, ms(at))
+	return r.db.hint(ctx, `UPDATE relay_message SET fetched_ms = $2 WHERE id = $1 AND fetched_ms = 0`, message, ms(at))
 }
