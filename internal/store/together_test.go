@@ -236,19 +236,24 @@ func TestTogetherHasty(t *testing.T) {
 	if err := db.write(t.Context(), insertTenant("a")); err != nil {
 		t.Fatal(err)
 	}
+	first := func(ctx context.Context) error { return expect(ctx, "a") }
+	nested := func(ctx context.Context) error {
+		return db.write(ctx, func(ctx context.Context, q tx) error {
+			n, err := q.Expect(ctx, addTenant+" ON CONFLICT DO NOTHING", "a")
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return errTaken
+			}
+			return db.write(ctx, insertTenant("c")) // what was expected is found out here
+		})
+	}
+	second := func(do func(ctx context.Context) error) func(ctx context.Context) error {
+		return func(ctx context.Context) error { return errors.Join(db.write(ctx, insertTenant("b")), do(ctx)) }
+	}
 	for name, do := range map[string]func(ctx context.Context) error{
-		"the first": func(ctx context.Context) error { return expect(ctx, "a") },
-		"the second": func(ctx context.Context) error {
-			return errors.Join(db.write(ctx, insertTenant("b")), expect(ctx, "a"))
-		},
-		"nested": func(ctx context.Context) error {
-			return db.write(ctx, func(ctx context.Context, q tx) error {
-				if err := expect(ctx, "c"); err != nil {
-					return err
-				}
-				return expect(ctx, "a")
-			})
-		},
+		"the first": first, "the second": second(first), "nested": nested, "nested in the second": second(nested),
 	} {
 		works := 0
 		err := db.Together(t.Context(), func(ctx context.Context) error {

@@ -296,6 +296,9 @@ func (u *unit) part(ctx context.Context, fn func(ctx context.Context, q tx) erro
 	name := fmt.Sprintf("part%d", u.depth)
 	// What waits from before the part is not the part's.
 	if err := errors.Join(u.tx.flush(ctx), u.tx.Later(ctx, "SAVEPOINT "+name)); err != nil {
+		if u.tx.wasHasty(err) {
+			return err // whoever it belongs to is run again
+		}
 		u.broken = u.db.engine.fault(err)
 		return u.broken
 	}
