@@ -36,11 +36,9 @@ func (d *doing) do(ctx context.Context) (*handover, error) {
 		return nil, err
 	}
 	known := d.secrets
-	if len(d.made) > 0 {
-		known = maps.Clone(known)
-		if known == nil {
-			known = make(map[string]json.RawMessage)
-		}
+	if len(d.made) > 0 { // others may have the map that was handed over
+		known = make(map[string]json.RawMessage, len(d.secrets)+len(d.made))
+		maps.Copy(known, d.secrets)
 		maps.Copy(known, d.made)
 	}
 	return d.then.start(d.run, known), nil
@@ -97,9 +95,10 @@ func (d *doing) workTogether(ctx context.Context) error {
 	return err
 }
 
+// dropThen gives up what was to come of the job.
 func (d *doing) dropThen() {
 	d.then.drop()
-	d.then = nil
+	d.then, d.made = nil, nil
 }
 
 // move applies what came of the job to its run, and ends the job.

@@ -111,7 +111,7 @@ type Change struct {
 	Also func(ctx context.Context) error
 }
 
-// JobLease says whom a claim is for, and until when it holds.
+// JobLease says whom a claim is for, and until when it holds unless it is renewed.
 type JobLease struct {
 	Node  string
 	Until time.Time

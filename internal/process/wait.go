@@ -11,8 +11,8 @@ const maxWaitBytes = 64 << 10
 // wait puts the job away until something is heard of it.
 //
 // What there is to hear may have come between the work and this: so a new wait is looked
-// at at once, unless there can be nothing to hear. What comes between a later look and its end is counted by the
-// store, and has the job looked at again.
+// at at once, unless there can be nothing to hear. What comes between a later look and its
+// end is counted by the store, and has the job looked at again.
 func (d *doing) wait(ctx context.Context, h Handler, result *Result) error {
 	w := result.Wait
 	if _, ok := h.(Waker); !ok {
@@ -43,8 +43,8 @@ func (d *doing) wait(ctx context.Context, h Handler, result *Result) error {
 }
 
 // News says that something was heard of what waits under a key: the outcome is looked at
-// soon, by this node or any other. It is a hint, and whoever waits has a time to look without it. In a
-// transaction it becomes lasting with it.
+// soon, by this node or any other. It is a hint, and whoever waits has a time to look
+// without it. In a transaction it becomes lasting with it.
 func (s *Service) News(ctx context.Context, tenantName, key string) error {
 	n := News{Tenant: tenantName, Key: key, At: s.clock()}
 	if s.hands.isFree() {

@@ -3,22 +3,15 @@ package store
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"testing"
 
 	"bestow.dev/internal/audit"
-	"bestow.dev/internal/store/pgtest"
 	"bestow.dev/internal/tenant"
 )
 
 // Two nodes write to one trail in turn. Each believes that its head is the last, and
 // neither breaks the chain.
-func TestTrailOfTwoNodes(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) {
-		testTrailOfTwo(t, Config{SQLite: filepath.Join(t.TempDir(), "bestow.db")})
-	})
-	t.Run("postgres", func(t *testing.T) { testTrailOfTwo(t, Config{Postgres: pgtest.URL(t)}) })
-}
+func TestTrailOfTwoNodes(t *testing.T) { eachConfig(t, testTrailOfTwo) }
 
 func testTrailOfTwo(t *testing.T, c Config) {
 	var nodes [2]*DB

@@ -50,12 +50,8 @@ func openCeremony(ctx context.Context, q tx, c *credential.Ceremony, caps creden
 // OpenFirstCeremony implements [credential.CeremonyStore].
 func (db *DB) OpenFirstCeremony(ctx context.Context, u *credential.User, c *credential.Ceremony, events []audit.Event) error {
 	return db.write(ctx, func(ctx context.Context, q tx) error {
-		stored, err := insertUser(ctx, q, u)
-		if err != nil {
+		if err := addUser(ctx, q, u); err != nil {
 			return err
-		}
-		if !stored {
-			return credential.ErrUserExists
 		}
 		if err := insertCeremony(ctx, q, c); err != nil {
 			return err

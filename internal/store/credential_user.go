@@ -30,15 +30,20 @@ func searchKey(name, displayName string) string {
 // CreateUser implements [credential.UserStore].
 func (db *DB) CreateUser(ctx context.Context, u *credential.User, e audit.Event) error {
 	return db.write(ctx, func(ctx context.Context, q tx) error {
-		stored, err := insertUser(ctx, q, u)
-		if err != nil {
+		if err := addUser(ctx, q, u); err != nil {
 			return err
-		}
-		if !stored {
-			return credential.ErrUserExists
 		}
 		return appendAudit(ctx, q, e)
 	})
+}
+
+// addUser stores a user. Errors: user.exists.
+func addUser(ctx context.Context, q tx, u *credential.User) error {
+	stored, err := insertUser(ctx, q, u)
+	if err == nil && !stored {
+		err = credential.ErrUserExists
+	}
+	return err
 }
 
 // ImportUsers implements [credential.UserStore].

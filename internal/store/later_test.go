@@ -8,7 +8,7 @@ import (
 
 // What waits for the next statement is a part of its transaction like any other, on both
 // engines.
-func TestLater(t *testing.T) { onBoth(t, testLater) }
+func TestLater(t *testing.T) { eachConfig(t, testLater) }
 
 const addTenant = "INSERT INTO tenant (name, created_ms) VALUES ($1, 1)"
 

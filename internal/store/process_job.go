@@ -177,7 +177,8 @@ func (p processStore) Jobs(ctx context.Context, tenant, run string) ([]process.J
 // News implements [process.JobStore].
 func (p processStore) News(ctx context.Context, n process.News) (count int, err error) {
 	if u := p.db.unit(ctx); u.hasBegun() && !u.ended { // not worth a part of its own
-		return p.news(ctx, u.tx, &n)
+		count, err := p.news(ctx, u.tx, &n)
+		return count, p.db.engine.fault(err)
 	}
 	const text = `SELECT count(*) FROM process_job WHERE tenant = $1 AND wait_key = $2 AND wait_key <> ''`
 	err = p.db.read(ctx, func(ctx context.Context, q tx) error { return q.QueryRow(ctx, text, n.Tenant, n.Key).Scan(&count) })
@@ -192,11 +193,6 @@ func (p processStore) News(ctx context.Context, n process.News) (count int, err 
 }
 
 func (p processStore) news(ctx context.Context, q tx, n *process.News) (int, error) {
-	count, err := p.tellJobs(ctx, q, n)
-	return count, p.db.engine.fault(err)
-}
-
-func (p processStore) tellJobs(ctx context.Context, q tx, n *process.News) (int, error) {
 	const (
 		theirs = `tenant = $1 AND wait_key = $2 AND wait_key <> ''`
 		idle   = `state = 'waiting' AND claimed_by = ''`

@@ -6,14 +6,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"bestow.dev/internal/audit"
 	"bestow.dev/internal/process"
 	"bestow.dev/internal/provision"
-	"bestow.dev/internal/store/pgtest"
 	"bestow.dev/internal/tenant"
 	"bestow.dev/internal/webhook"
 )
@@ -154,12 +152,6 @@ var settingCases = []settingCase{
 	},
 }
 
-// onBoth runs fn with a new database of each engine.
-func onBoth(t *testing.T, fn func(t *testing.T, c Config)) {
-	t.Run("sqlite", func(t *testing.T) { fn(t, Config{SQLite: filepath.Join(t.TempDir(), "bestow.db")}) })
-	t.Run("postgres", func(t *testing.T) { fn(t, Config{Postgres: pgtest.URL(t)}) })
-}
-
 // openConfig opens a database that remembers settings, whichever it is.
 func openConfig(t *testing.T, c Config) *DB {
 	t.Helper()
@@ -204,7 +196,7 @@ func eachSetting(t *testing.T, fn func(t *testing.T, c *settingCase, db *DB)) {
 	for i := range settingCases {
 		c := &settingCases[i]
 		t.Run(c.name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, config Config) { fn(t, c, openConfig(t, config)) })
+			eachConfig(t, func(t *testing.T, config Config) { fn(t, c, openConfig(t, config)) })
 		})
 	}
 }

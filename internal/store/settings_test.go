@@ -211,7 +211,7 @@ func TestSettingsAfterCommit(t *testing.T) {
 // Readers never get an older version from memory than the database has shown them, while versions
 // come one after the other.
 func TestSettingsRace(t *testing.T) {
-	onBoth(t, func(t *testing.T, config Config) {
+	eachConfig(t, func(t *testing.T, config Config) {
 		db := openConfig(t, config)
 		alone(db)
 		if err := putConnection(1)(t.Context(), db); err != nil {

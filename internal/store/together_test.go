@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,10 +14,7 @@ import (
 )
 
 // What Together gathers becomes lasting as a whole, on both engines.
-func TestTogether(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { testTogether(t, Config{SQLite: filepath.Join(t.TempDir(), "bestow.db")}) })
-	t.Run("postgres", func(t *testing.T) { testTogether(t, Config{Postgres: pgtest.URL(t)}) })
-}
+func TestTogether(t *testing.T) { eachConfig(t, testTogether) }
 
 // gathering is what a test has Together do.
 type gathering struct {
@@ -273,54 +269,42 @@ var errTaken = errors.New("taken")
 
 // A panic leaves nothing behind: no row, and no transaction that others wait for.
 func TestTogetherPanics(t *testing.T) {
-	for name, c := range map[string]Config{"sqlite": {SQLite: filepath.Join(t.TempDir(), "bestow.db")}, "postgres": {Postgres: pgtest.URL(t)}} {
-		t.Run(name, func(t *testing.T) {
-			db, err := Open(t.Context(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			func() {
-				defer func() { recover() }()
-				db.Together(t.Context(), func(ctx context.Context) error {
-					if err := db.write(ctx, insertTenant("a")); err != nil {
-						t.Error(err)
-					}
-					panic("gone")
-				})
-				t.Error("the panic was swallowed")
-			}()
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			if err := db.write(ctx, insertTenant("a")); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	eachConfig(t, func(t *testing.T, c Config) {
+		db := openConfig(t, c)
+		func() {
+			defer func() { recover() }()
+			db.Together(t.Context(), func(ctx context.Context) error {
+				if err := db.write(ctx, insertTenant("a")); err != nil {
+					t.Error(err)
+				}
+				panic("gone")
+			})
+			t.Error("the panic was swallowed")
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := db.write(ctx, insertTenant("a")); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // The end of a context keeps the transaction from beginning, and not from ending.
 func TestTogetherEnds(t *testing.T) {
-	for name, c := range map[string]Config{"sqlite": {SQLite: filepath.Join(t.TempDir(), "bestow.db")}, "postgres": {Postgres: pgtest.URL(t)}} {
-		t.Run(name, func(t *testing.T) {
-			db, err := Open(t.Context(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			ctx, cancel := context.WithCancel(t.Context())
-			if err := db.Together(ctx, func(ctx context.Context) error {
-				defer cancel()
-				return db.write(ctx, insertTenant("a"))
-			}); err != nil {
-				t.Errorf("written before the end: %v", err)
-			}
-			if err := db.Together(ctx, func(ctx context.Context) error { return db.write(ctx, insertTenant("b")) }); !errors.Is(err, ErrUnavailable) {
-				t.Errorf("after the end: %v, want store.unavailable", err)
-			}
-			if all, err := db.Tenants(t.Context()); err != nil || len(all) != 1 {
-				t.Errorf("%d tenants (%v), want one", len(all), err)
-			}
-		})
-	}
+	eachConfig(t, func(t *testing.T, c Config) {
+		db := openConfig(t, c)
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := db.Together(ctx, func(ctx context.Context) error {
+			defer cancel()
+			return db.write(ctx, insertTenant("a"))
+		}); err != nil {
+			t.Errorf("written before the end: %v", err)
+		}
+		if err := db.Together(ctx, func(ctx context.Context) error { return db.write(ctx, insertTenant("b")) }); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("after the end: %v, want store.unavailable", err)
+		}
+		if all, err := db.Tenants(t.Context()); err != nil || len(all) != 1 {
+			t.Errorf("%d tenants (%v), want one", len(all), err)
+		}
+	})
 }
