@@ -18,48 +18,56 @@ const maxDepth = 16
 // call starts the process that a call activity names. The job stays, waiting, until the
 // run it has started ends, or its caller goes on.
 func (d *doing) call(ctx context.Context) error {
-	var params callParams
-	if err := json.Unmarshal(d.job.Params, &params); err != nil {
-		return ErrStep.Because(err)
-	}
-	if d.run.Depth >= maxDepth {
-		return ErrStep.Saying("Processes call each other more than %d deep.", maxDepth)
-	}
-	v, err := d.s.store.Newest(ctx, d.run.Tenant, params.Process)
+	child, m, err := d.s.called(ctx, d.run, d.job, nil)
 	if err != nil {
 		return err
 	}
-	variables, err := d.s.withUser(ctx, d.run.Tenant, d.run.Subject, params.Variables)
-	if err != nil {
-		return err
-	}
-	by := system(d.run.Tenant)
-	child := d.s.newRun(by, v, d.run.Subject)
-	child.Starter, child.Via, child.Ref = d.run.Starter, d.run.Via, d.run.Ref
-	child.Parent, child.ParentJob, child.Root, child.Depth = d.run.ID, d.job.ID, d.run.Root, d.run.Depth+1
-	e := runEvent(by, child.Created, "process.started", child)
-	e.Detail["calledBy"], e.Detail["depth"] = d.run.ID, strconv.Itoa(child.Depth)
 	claim := d.job.claim()
-	_, err = d.s.begin(ctx, child, &move{
+	m.calls = &claim
+	_, err = d.s.begin(ctx, child, m)
+	return err
+}
+
+// called is the run that the job of a call begins, and how. person is the variable user of its
+// caller, nil if that is not known.
+func (s *Service) called(ctx context.Context, caller *Run, job *Job, person json.RawMessage) (*Run, *move, error) {
+	var params callParams
+	if err := json.Unmarshal(job.Params, &params); err != nil {
+		return nil, nil, ErrStep.Because(err)
+	}
+	if caller.Depth >= maxDepth {
+		return nil, nil, ErrStep.Saying("Processes call each other more than %d deep.", maxDepth)
+	}
+	v, err := s.store.Newest(ctx, caller.Tenant, params.Process)
+	if err != nil {
+		return nil, nil, err
+	}
+	if person == nil {
+		if person, err = s.person(ctx, caller.Tenant, caller.Subject); err != nil {
+			return nil, nil, err
+		}
+	}
+	child := s.newRun(system(caller.Tenant), v, caller.Subject)
+	child.Starter, child.Via, child.Ref = caller.Starter, caller.Via, caller.Ref
+	child.Parent, child.ParentJob, child.Root, child.Depth = caller.ID, job.ID, caller.Root, caller.Depth+1
+	e := runEvent(system(caller.Tenant), child.Created, "process.started", child)
+	e.Detail["calledBy"], e.Detail["depth"] = caller.ID, strconv.Itoa(child.Depth)
+	return child, &move{
 		event: func(at time.Time, _ *Run) (bpmn.Event, error) {
-			return bpmn.Begin{At: at, Variables: variables}, nil
+			return bpmn.Begin{At: at, Variables: withUser(params.Variables, person)}, nil
 		},
 		begin:   &Beginning{},
-		calls:   &claim,
-		entries: []Entry{{At: child.Created, Kind: EntryStarted, Actor: child.Starter.String(), Text: "called by run " + d.run.ID}},
+		person:  person,
+		entries: []Entry{{At: child.Created, Kind: EntryStarted, Actor: child.Starter.String(), Text: "called by run " + caller.ID}},
 		events:  []audit.Event{e},
-	})
-	return err
+	}, nil
 }
 
 // comeBack lets the caller go on: the process it called has ended.
 func (d *doing) comeBack(ctx context.Context) error {
-	child := d.called
-	if child == nil {
-		var err error
-		if child, err = d.s.store.CalledRun(ctx, d.job.Tenant, d.job.ID); err != nil {
-			return err
-		}
+	child, err := d.s.store.CalledRun(ctx, d.job.Tenant, d.job.ID)
+	if err != nil {
+		return err
 	}
 	return d.move(ctx, &move{event: func(at time.Time, _ *Run) (bpmn.Event, error) {
 		return callEnded(at, d.job.Token, child), nil

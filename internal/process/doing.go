@@ -22,9 +22,9 @@ type doing struct {
 	job   *Job
 	run   *Run // nil until it is read
 	spare bool
+	apart bool // as in a move
 
 	secrets map[string]json.RawMessage // as in a handover
-	called  *Run                       // likewise
 	made    map[string]json.RawMessage // secrets of this job
 	then    *followUps                 // what comes of it, to be started once it is stored
 }
@@ -41,7 +41,7 @@ func (d *doing) do(ctx context.Context) (*handover, error) {
 		maps.Copy(known, d.secrets)
 		maps.Copy(known, d.made)
 	}
-	return d.then.start(d.run, known), nil
+	return d.then.start(known), nil
 }
 
 func (d *doing) doAll(ctx context.Context) error {
@@ -70,6 +70,7 @@ func (d *doing) doAll(ctx context.Context) error {
 		if !errors.Is(err, ErrStale) {
 			return err
 		}
+		d.apart = true
 		if d.run, err = d.s.store.Run(ctx, d.job.Tenant, d.job.Run); err != nil {
 			return err
 		}
@@ -104,7 +105,7 @@ func (d *doing) dropThen() {
 // move applies what came of the job to its run, and ends the job.
 func (d *doing) move(ctx context.Context, m *move) error {
 	claim := d.job.claim()
-	m.token, m.spend, m.spare = d.job.Token, &claim, d.spare && d.s.hands.isOpen()
+	m.token, m.spend, m.spare, m.apart = d.job.Token, &claim, d.spare && d.s.hands.isOpen(), d.apart
 	// What was done may not be done again only because the node is to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()

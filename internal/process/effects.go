@@ -65,7 +65,6 @@ func (b *builder) addJob(j Job, params any) error {
 		j.Params = text
 	}
 	b.change.Jobs = append(b.change.Jobs, j)
-	b.run.busy = b.run.busy || j.Sync
 	return nil
 }
 
@@ -111,7 +110,7 @@ func (b *builder) withdraw(token int64) {
 
 func (b *builder) finish(ended bpmn.Ended) {
 	r := b.run
-	r.Status, r.Ended, r.busy = statusOf(&ended), b.now, false
+	r.Status, r.Ended = statusOf(&ended), b.now
 	b.change.Jobs, b.change.Tasks = nil, nil
 	b.change.Return = r.ParentJob
 	text := ended.Message

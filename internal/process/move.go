@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"bestow.dev/internal/audit"
@@ -27,12 +28,15 @@ type move struct {
 	spend    *JobClaim         // the job it comes from
 	calls    *JobClaim         // the call that a new run comes from
 	complete *Completion       // the task it comes from
+	person   json.RawMessage   // the variable user of the run, if it was just read
 	secrets  map[string]json.RawMessage
 	entries  []Entry
 	events   []audit.Event
 
 	// spare says that the caller is free to do one of the jobs that come of it.
 	spare bool
+	// apart has the other runs that are concerned hear of it by jobs.
+	apart bool
 }
 
 // move applies m to a run, once, whatever else happens to the run meanwhile, and starts
@@ -40,7 +44,7 @@ type move struct {
 func (s *Service) move(ctx context.Context, run *Run, m *move) (*Run, error) {
 	run, followUps, err := s.moveOn(ctx, run, m)
 	if err == nil {
-		followUps.start(run, nil)
+		followUps.start(nil)
 	}
 	return run, err
 }
@@ -51,20 +55,21 @@ func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *followU
 		if run.Status != Running {
 			return nil, nil, ErrRunEnded
 		}
-		c, followUps, err := s.change(ctx, run, m)
+		c, err := s.change(ctx, run, m)
 		if err != nil {
 			return nil, nil, err
 		}
+		followUps := s.claimOwn(c, m.spare)
 		_, _, err = s.store.Apply(ctx, c)
 		if err == nil {
-			c.Run.Revision++
-			followUps.takeReturned(c)
+			c.stored()
 			return c.Run, followUps, nil
 		}
 		followUps.drop()
 		if !errors.Is(err, ErrStale) {
 			return nil, nil, err
 		}
+		m.apart = true // it may have been another run that has moved
 		if run, err = s.store.Run(ctx, run.Tenant, run.ID); err != nil {
 			return nil, nil, err
 		}
@@ -72,32 +77,33 @@ func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *followU
 	return nil, nil, ErrBusy
 }
 
-// change makes the change that m means for a run as it was read. Nothing is stored yet.
-func (s *Service) change(ctx context.Context, run *Run, m *move) (*Change, *followUps, error) {
+// change makes the change that m means for a run as it was read, with those that come of it for
+// other runs. Nothing is stored yet.
+func (s *Service) change(ctx context.Context, run *Run, m *move) (*Change, error) {
 	d, err := s.definition(ctx, run.Tenant, run.Definition, run.Version)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	now := s.clock()
 	event, err := m.event(now, run)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	state, effects, err := step(d, run.State, event)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := checkVariables(state.Variables); err != nil {
-		return nil, nil, ErrStep.Saying("The process could not go on: its variables are too large.").Because(err)
+		return nil, ErrStep.Saying("The process could not go on: its variables are too large.").Because(err)
 	}
 	next := *run
-	next.State, next.Updated, next.busy = state, now, false
+	next.State, next.Updated = state, now
 	c := &Change{
 		Run: &next, Begin: m.begin, Spend: m.spend, Calls: m.calls, Complete: m.complete, Secrets: m.secrets,
 		Entries: append([]Entry(nil), m.entries...), Events: append([]audit.Event(nil), m.events...),
 	}
 	if t, ok := run.token(m.token); ok {
-		more := leavesMore(d.Elements[t.Element], event)
+		more := leavesMore(d, d.Elements[t.Element], event)
 		if more {
 			c.Clear = append(c.Clear, t.ID)
 		}
@@ -114,18 +120,34 @@ func (s *Service) change(ctx context.Context, run *Run, m *move) (*Change, *foll
 	}
 	for _, e := range effects {
 		if err := b.add(e); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	c.Also = s.tell(b.heard)
-	return c, s.claimOwn(c, m.spare), nil
+	if !m.apart {
+		if err := s.involve(ctx, c, m.person); err != nil {
+			return nil, err
+		}
+	}
+	next.busy = slices.ContainsFunc(c.Jobs, func(j Job) bool { return j.Sync && j.State == JobReady })
+	return c, nil
+}
+
+// stored notes that a change is.
+func (c *Change) stored() {
+	c.Run.Revision++
+	for _, w := range c.With {
+		w.stored()
+	}
 }
 
 // leavesMore reports whether there may be more under way for a token at an element than
 // the job or the task that an event comes from: timers, a called process that has not ended.
-func leavesMore(e *bpmn.Element, event bpmn.Event) bool {
-	_, ended := event.(bpmn.CallEnded)
-	return len(e.Boundary) > 0 || e.Kind == bpmn.CallActivity && !ended
+func leavesMore(d *bpmn.Definition, e *bpmn.Element, event bpmn.Event) bool {
+	if _, ended := event.(bpmn.CallEnded); e.Kind == bpmn.CallActivity && !ended {
+		return true
+	}
+	return slices.ContainsFunc(e.Boundary, func(id string) bool { return d.Elements[id].Kind == bpmn.BoundaryTimer })
 }
 
 // step is the definition's, and survives it: a state that it cannot go on from is a fault,
@@ -141,91 +163,6 @@ func step(d *bpmn.Definition, s bpmn.State, e bpmn.Event) (next bpmn.State, effe
 		return s, nil, ErrStep.Because(err)
 	}
 	return next, effects, nil
-}
-
-// followUps are the jobs of a change that this node does at once: they are stored with
-// its claim, so that no other one looks at them.
-type followUps struct {
-	s    *Service
-	next *Job  // for the caller, who is free
-	jobs []Job // for others, who wait for a signal
-
-	// The run's caller goes on: the caller of this change sees to it, or one of the others.
-	returns, byOther bool
-	returned         *Job
-}
-
-// claimOwn claims what is due of the change's jobs, as far as this node has hands free.
-func (s *Service) claimOwn(c *Change, spare bool) *followUps {
-	f := &followUps{s: s}
-	for i := range c.Jobs {
-		j := &c.Jobs[i]
-		if j.Due.After(c.Run.Updated) {
-			continue
-		}
-		mine := spare && f.next == nil
-		if !mine && !s.hands.take() {
-			continue
-		}
-		j.Claim, j.ClaimedBy, j.Attempt, j.Due = 1, s.node, 1, j.Due.Add(lease)
-		if mine {
-			own := *j
-			f.next = &own
-			continue
-		}
-		f.jobs = append(f.jobs, *j)
-	}
-	if c.Return == "" {
-		return f
-	}
-	f.byOther = !spare || f.next != nil
-	if f.returns = !f.byOther || s.hands.take(); f.returns {
-		c.Lease = s.lease()
-	}
-	return f
-}
-
-// takeReturned notes the job that Apply has claimed for the run's caller to go on.
-func (f *followUps) takeReturned(c *Change) {
-	f.returned = c.Returned
-	if f.returns && f.returned == nil && f.byOther {
-		f.s.hands.give() // nobody waits
-	}
-	f.returns = f.returned != nil
-}
-
-// start has the jobs done that others do, once they are stored, and returns the caller's.
-// secrets are those of r that are known.
-func (f *followUps) start(r *Run, secrets map[string]json.RawMessage) *handover {
-	if f == nil {
-		return nil
-	}
-	for i := range f.jobs {
-		go f.s.workOn(&handover{job: &f.jobs[i], run: r, secrets: secrets})
-	}
-	if f.returned != nil && f.byOther {
-		go f.s.workOn(&handover{job: f.returned, called: r})
-	}
-	switch {
-	case f.next != nil:
-		return &handover{job: f.next, run: r, secrets: secrets}
-	case f.returned != nil && !f.byOther:
-		return &handover{job: f.returned, called: r}
-	}
-	return nil
-}
-
-// drop gives up the jobs, which were not stored.
-func (f *followUps) drop() {
-	if f == nil {
-		return
-	}
-	for range f.jobs {
-		f.s.hands.give()
-	}
-	if f.returns && f.byOther {
-		f.s.hands.give()
-	}
 }
 
 // settleTime is how long a caller waits for what a process does at once.

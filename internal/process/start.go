@@ -61,16 +61,18 @@ func (s *Service) Start(ctx context.Context, by tenant.Authority, in Start) (*Ru
 	if err := s.checkStart(ctx, by, v, &in); err != nil {
 		return nil, err
 	}
-	variables, err := s.withUser(ctx, by.Tenant, in.Subject, in.Variables)
+	person, err := s.person(ctx, by.Tenant, in.Subject)
 	if err != nil {
 		return nil, err
 	}
+	variables := withUser(in.Variables, person)
 	run := s.newRun(by, v, in.Subject)
 	run, err = s.begin(ctx, run, &move{
 		event: func(at time.Time, _ *Run) (bpmn.Event, error) {
 			return bpmn.Begin{At: at, Variables: variables}, nil
 		},
 		begin:   &Beginning{Key: in.Key, Request: in.hash()},
+		person:  person,
 		entries: []Entry{{At: run.Created, Kind: EntryStarted, Actor: by.Actor.String()}},
 		events:  []audit.Event{runEvent(by, run.Created, "process.started", run)},
 	})
@@ -133,11 +135,11 @@ func checkGiven(vars map[string]json.RawMessage) error {
 	return checkVariables(vars)
 }
 
-// withUser returns variables with that of whom a run is for, if it is for somebody.
-// Errors: process.subject_unknown.
-func (s *Service) withUser(ctx context.Context, tenantName, subject string, variables map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+// person returns the value of the variable user of a run for somebody; nil for nobody. Errors:
+// process.subject_unknown.
+func (s *Service) person(ctx context.Context, tenantName, subject string) (json.RawMessage, error) {
 	if subject == "" {
-		return variables, nil
+		return nil, nil
 	}
 	p, ok, err := s.people.PersonByID(ctx, tenantName, subject)
 	if err != nil {
@@ -146,14 +148,18 @@ func (s *Service) withUser(ctx context.Context, tenantName, subject string, vari
 	if !ok {
 		return nil, ErrSubject
 	}
-	value, err := json.Marshal(map[string]string{"id": p.ID, "name": p.Name})
-	if err != nil {
-		return nil, err
+	return json.Marshal(map[string]string{"id": p.ID, "name": p.Name})
+}
+
+// withUser returns variables with that of whom a run is for, if it is for somebody.
+func withUser(variables map[string]json.RawMessage, person json.RawMessage) map[string]json.RawMessage {
+	if person == nil {
+		return variables
 	}
 	with := make(map[string]json.RawMessage, len(variables)+1)
 	maps.Copy(with, variables)
-	with[userVariable] = value
-	return with, nil
+	with[userVariable] = person
+	return with
 }
 
 // hash is what tells one start from another.
@@ -176,10 +182,11 @@ func (s *Service) newRun(by tenant.Authority, v *Version, subject string) *Run {
 // begin stores a run that is new; or returns the one that its starter began with the same
 // key.
 func (s *Service) begin(ctx context.Context, run *Run, m *move) (*Run, error) {
-	c, followUps, err := s.change(ctx, run, m)
+	c, err := s.change(ctx, run, m)
 	if err != nil {
 		return nil, err
 	}
+	followUps := s.claimOwn(c, false)
 	before, request, err := s.store.Apply(ctx, c)
 	if err != nil || before != nil {
 		followUps.drop()
@@ -192,9 +199,8 @@ func (s *Service) begin(ctx context.Context, run *Run, m *move) (*Run, error) {
 	case before != nil:
 		return before, nil
 	}
-	c.Run.Revision++
-	followUps.takeReturned(c)
-	followUps.start(c.Run, nil)
+	c.stored()
+	followUps.start(nil)
 	return c.Run, nil
 }
 

@@ -97,18 +97,19 @@ type Change struct {
 	Secrets map[string]json.RawMessage // by reference
 	Entries []Entry                    // without Seq
 
-	// Return is the [CallJob] of the run's caller, which becomes a [ReturnJob]; empty for
-	// none. It is due, or claimed at once for Lease; then Apply sets Returned to it, nil if the
-	// caller does not wait any more.
-	Return   string
-	Lease    *JobLease
-	Returned *Job
+	// Return is the [CallJob] of the run's caller, which becomes a [ReturnJob] that is due; empty
+	// for none.
+	Return string
 
 	Events []audit.Event
 
 	// Also is called with the transaction's context, last. It may be called more than
 	// once; an error of it undoes everything. Nil for nothing.
 	Also func(ctx context.Context) error
+
+	// With are changes of other runs that come of this one: what it calls begins, its caller
+	// goes on. They are stored after it, in this order.
+	With []*Change
 }
 
 // JobLease says whom a claim is for, and until when it holds unless it is renewed.
@@ -122,6 +123,13 @@ type Completion struct {
 	Task string
 	By   string // as kind:id
 	At   time.Time
+}
+
+// Caller is a run that waits for one that it has called.
+type Caller struct {
+	Run   *Run
+	Token int64    // which waits
+	Call  JobClaim // of the [CallJob], which nobody is at
 }
 
 // RunQuery selects runs of a tenant.
@@ -143,7 +151,7 @@ type RunQuery struct {
 type RunStore interface {
 	// Apply stores a change. A run that begins with a key that its starter has used is
 	// not stored: the run that is there is returned, with the hash of its request.
-	// Errors: [ErrStale] if the stored run has another revision or has ended;
+	// Errors: [ErrStale] if the stored run, or one of c.With, has another revision or has ended;
 	// [ErrClaimLost] if the claim of c.Spend or c.Calls is void; process.user_task_over if the task
 	// of c.Complete is not open, process.user_task_taken if somebody else has taken it.
 	Apply(ctx context.Context, c *Change) (before *Run, request [sha256.Size]byte, err error)
@@ -153,6 +161,10 @@ type RunStore interface {
 
 	// CalledRun returns the run that was started by the job of a call; nil for none.
 	CalledRun(ctx context.Context, tenant, job string) (*Run, error)
+
+	// Caller returns who waits at the job of a call for the process that was called to end;
+	// nil if nobody does.
+	Caller(ctx context.Context, tenant, job string) (*Caller, error)
 
 	// Runs returns the runs that q selects without their state, the newest first.
 	Runs(ctx context.Context, q RunQuery) ([]Run, error)

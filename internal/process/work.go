@@ -124,7 +124,6 @@ type handover struct {
 	job     *Job
 	run     *Run                       // as it was last seen; nil: it was not
 	secrets map[string]json.RawMessage // of the run, by reference: those that were seen; never changed
-	called  *Run                       // that has ended, for a [ReturnJob]; nil: it was not seen
 }
 
 // workOn does a job with a hand that was taken for it, and then what comes of it.
@@ -140,7 +139,7 @@ func (s *Service) do(ctx context.Context, h *handover, spare bool) *handover {
 	j := h.job
 	working, release := s.hands.hold(ctx, j.claim(), j.Due)
 	defer release()
-	d := &doing{s: s, job: j, run: h.run, secrets: h.secrets, called: h.called, spare: spare}
+	d := &doing{s: s, job: j, run: h.run, secrets: h.secrets, spare: spare}
 	next, err := d.do(working)
 	if err == nil {
 		s.done.Add(1)

@@ -12,21 +12,34 @@ import (
 // transaction, may have told another job of its run; where that one is just being ended
 // PostgreSQL finds the circle, and one of them is done again.
 func (p processStore) Apply(ctx context.Context, c *process.Change) (before *process.Run, request [sha256.Size]byte, err error) {
-	err = p.db.writeLast(ctx, func(ctx context.Context, q tx) error {
-		before = nil
-		if c.Begin == nil {
-			if err := updateRun(ctx, q, c); err != nil {
-				return err
-			}
-			return p.applyRest(ctx, q, c)
-		}
-		var err error
-		if before, request, err = insertRun(ctx, q, c); err != nil || before != nil {
-			return err
-		}
-		return p.applyRest(ctx, q, c)
+	err = p.db.writeLast(ctx, func(ctx context.Context, q tx) (err error) {
+		before, request, err = p.apply(ctx, q, c, process.ErrClaimLost)
+		return err
 	})
 	return before, request, err
+}
+
+// apply stores a change, and those with it. lost is what it means that the job it comes from is
+// not as it was.
+func (p processStore) apply(ctx context.Context, q tx, c *process.Change, lost error) (before *process.Run, request [sha256.Size]byte, err error) {
+	if c.Begin != nil {
+		before, request, err = insertRun(ctx, q, c)
+	} else {
+		err = updateRun(ctx, q, c)
+	}
+	if err == nil && before == nil {
+		err = p.applyRest(ctx, q, c, lost)
+	}
+	if err != nil || before != nil {
+		return before, request, err
+	}
+	for _, w := range c.With {
+		// Nobody has a claim in it: whatever it comes from has gone on then.
+		if _, _, err := p.apply(ctx, q, w, process.ErrStale); err != nil {
+			return nil, request, err
+		}
+	}
+	return nil, request, nil
 }
 
 // insertRun stores a run that begins, or returns the one that began with its key.
@@ -59,8 +72,8 @@ func updateRun(ctx context.Context, q tx, c *process.Change) error {
 }
 
 // applyRest writes what comes of a step beside the run itself.
-func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change) error {
-	if err := takeCause(ctx, q, c); err != nil {
+func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change, lost error) error {
+	if err := takeCause(ctx, q, c, lost); err != nil {
 		return err
 	}
 	if err := p.clearTokens(ctx, q, c); err != nil {
@@ -110,15 +123,15 @@ func (p processStore) applyRest(ctx context.Context, q tx, c *process.Change) er
 }
 
 // takeCause takes what a change comes from, so that nothing else comes of it.
-func takeCause(ctx context.Context, q tx, c *process.Change) error {
+func takeCause(ctx context.Context, q tx, c *process.Change, lost error) error {
 	if c.Spend != nil {
-		if err := spendJob(ctx, q, c); err != nil {
+		if err := spendJob(ctx, q, c, lost); err != nil {
 			return err
 		}
 	}
 	if c.Calls != nil {
 		const text = `UPDATE process_job SET state = 'waiting', due_ms = $3, claimed_by = '', attempt = 0 WHERE id = $1 AND claim = $2`
-		if err := q.Must(ctx, process.ErrClaimLost, text, c.Calls.Job, c.Calls.Number, ms(process.Never)); err != nil {
+		if err := q.Must(ctx, lost, text, c.Calls.Job, c.Calls.Number, ms(process.Never)); err != nil {
 			return err
 		}
 	}
@@ -175,17 +188,8 @@ func (p processStore) clearToken(ctx context.Context, q tx, run string, at, toke
 
 // comeBack has the caller of a process that has ended hear of it.
 func (p processStore) comeBack(ctx context.Context, q tx, c *process.Change) error {
-	const text = `UPDATE process_job SET kind = 'return', state = 'ready', due_ms = $2, claim = claim + 1, claimed_by = $3, attempt = $4
+	const text = `UPDATE process_job SET kind = 'return', state = 'ready', due_ms = $2, claim = claim + 1, claimed_by = '', attempt = 0
 		WHERE id = $1 AND kind = 'call'`
-	if c.Lease == nil {
-		p.wakeJobs(ctx)
-		return q.Later(ctx, text, c.Return, ms(c.Run.Updated), "", 0)
-	}
-	rows, err := q.Query(ctx, text+` RETURNING `+jobColumns, c.Return, ms(c.Lease.Until), c.Lease.Node, 1)
-	jobs, err := collect(rows, err, scanJob)
-	c.Returned = nil
-	if len(jobs) > 0 {
-		c.Returned = &jobs[0]
-	}
-	return err
+	p.wakeJobs(ctx)
+	return q.Later(ctx, text, c.Return, ms(c.Run.Updated))
 }

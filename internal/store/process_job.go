@@ -29,28 +29,28 @@ func insertJob(ctx context.Context, q tx, j *process.Job) error {
 }
 
 // endJob removes a claimed job.
-func endJob(ctx context.Context, q tx, c process.JobClaim) error {
-	return q.Must(ctx, process.ErrClaimLost, `DELETE FROM process_job WHERE id = $1 AND claim = $2`, c.Job, c.Number)
+func endJob(ctx context.Context, q tx, c process.JobClaim, lost error) error {
+	return q.Must(ctx, lost, `DELETE FROM process_job WHERE id = $1 AND claim = $2`, c.Job, c.Number)
 }
 
 // spendJob ends the job that a change comes from: its row becomes that of the first job that
 // comes of it, or goes. What is cleared after it does not touch that one: a token is never given
 // twice, and those that are cleared are no more.
-func spendJob(ctx context.Context, q tx, c *process.Change) error {
+func spendJob(ctx context.Context, q tx, c *process.Change, lost error) error {
 	if len(c.Jobs) == 0 {
-		return endJob(ctx, q, *c.Spend)
+		return endJob(ctx, q, *c.Spend, lost)
 	}
 	const text = `UPDATE process_job SET id = $3, token = $4, element = $5, kind = $6, state = $7, sync = $8, due_ms = $9, claim = $10,
 		claimed_by = $11, attempt = $12, params = $13, created_ms = $14, wait = '', news = 0, fault = '', wait_key = ''
 		WHERE id = $1 AND claim = $2`
 	j := &c.Jobs[0]
-	return q.Must(ctx, process.ErrClaimLost, text, c.Spend.Job, c.Spend.Number, j.ID, j.Token, j.Element, j.Kind, j.State, j.Sync,
+	return q.Must(ctx, lost, text, c.Spend.Job, c.Spend.Number, j.ID, j.Token, j.Element, j.Kind, j.State, j.Sync,
 		ms(j.Due), j.Claim, j.ClaimedBy, j.Attempt, string(j.Params), ms(j.Created))
 }
 
 // EndJob implements [process.JobStore].
 func (p processStore) EndJob(ctx context.Context, c process.JobClaim) error {
-	return p.db.write(ctx, func(ctx context.Context, q tx) error { return endJob(ctx, q, c) })
+	return p.db.write(ctx, func(ctx context.Context, q tx) error { return endJob(ctx, q, c, process.ErrClaimLost) })
 }
 
 // ClaimJobs implements [process.JobStore].

@@ -48,6 +48,24 @@ func (p processStore) CalledRun(ctx context.Context, tenant, job string) (*proce
 	return r, err
 }
 
+// Caller implements [process.RunStore].
+func (p processStore) Caller(ctx context.Context, tenant, job string) (*process.Caller, error) {
+	const text = `SELECT ` + runColumns + `, r.state, c.token, c.id, c.claim FROM process_job c JOIN process_run r ON r.id = c.run_id
+		WHERE c.tenant = $1 AND c.id = $2 AND c.kind = 'call' AND c.state = 'waiting'`
+	c := &process.Caller{Run: new(process.Run)}
+	err := p.db.read(ctx, func(ctx context.Context, q tx) error {
+		return q.QueryRow(ctx, text, tenant, job).
+			Scan(append(runDest(c.Run), scanJSON(&c.Run.State), &c.Token, &c.Call.Job, &c.Call.Number)...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
 func readRun(ctx context.Context, q tx, where string, args ...any) (*process.Run, [sha256.Size]byte, error) {
 	r := new(process.Run)
 	var request [sha256.Size]byte
