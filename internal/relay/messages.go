@@ -81,8 +81,8 @@ func (s *Service) visible(ctx context.Context, d Desktop) (*Box, []plugout.Messa
 	return box, items, nil
 }
 
-// Fetch returns one message of the box that d has opened, and marks it as fetched.
-// It may be fetched again until it is answered.
+// Fetch returns one message of the box that d has opened, as often as it is asked to until the
+// message is answered.
 //
 // Errors: relay.session_wrong, relay.session_gone; relay.message_unknown, also for
 // a message that may not be seen yet; relay.message_timed_out;
@@ -94,11 +94,6 @@ func (s *Service) Fetch(ctx context.Context, d Desktop, message string) (*plugou
 			return nil, ErrMessageWithdrawn.Saying("The message has been answered.")
 		}
 		return nil, err
-	}
-	if !m.Fetched {
-		if err := s.store.SetFetched(ctx, m.Message, s.clock()); err != nil {
-			return nil, err
-		}
 	}
 	c := &m.Command
 	return &plugout.CommandMessage{

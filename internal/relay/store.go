@@ -74,7 +74,6 @@ type Delivery struct {
 	Command Stored
 
 	Message string
-	Fetched bool
 }
 
 // Waiting is an open message in a list.
@@ -278,9 +277,6 @@ type Store interface {
 	// such box, and relay.message_unknown with the box alone if there is no such
 	// message in it.
 	Delivery(ctx context.Context, box, message string) (*Delivery, error)
-
-	// SetFetched marks a message as fetched.
-	SetFetched(ctx context.Context, message string, at time.Time) error
 
 	// Confirm notes that the person confirmed the match code of a box that is opened,
 	// not over and not yet confirmed, and sets the deadlines of its commands anew.

@@ -26,19 +26,6 @@ func queryAlone[T any](ctx context.Context, db *DB, scan func(rows *sql.Rows) (T
 	return all, nil
 }
 
-// hint is execAlone for a change that nobody relies on: on PostgreSQL a crash of the server
-// may lose it.
-func (db *DB) hint(ctx context.Context, text string, args ...any) error {
-	if db.unit(ctx) != nil {
-		return db.execAlone(ctx, text, args...)
-	}
-	if err := db.engine.hint(ctx, text, args...); err != nil {
-		return db.engine.fault(err)
-	}
-	db.written.Add(1)
-	return nil
-}
-
 func (db *DB) alone(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
 	if db.unit(ctx) != nil {
 		return db.write(ctx, fn)

@@ -39,15 +39,7 @@ func (e *postgresEngine) aloneOnce(ctx context.Context, fn func(ctx context.Cont
 	return err
 }
 
-// hint runs one statement that nobody waits for the disk for.
-func (e *postgresEngine) hint(ctx context.Context, text string, args ...any) error {
-	err := repeat(ctx, func() error { return hint(ctx, e.pool, text, args...) })
-	if err == nil {
-		e.committed.Add(1)
-	}
-	return err
-}
-
+// hint runs one statement whose change a crash of the server may lose: nobody relies on it.
 func hint(ctx context.Context, pool *sql.DB, text string, args ...any) error {
 	conn, p, err := borrow(ctx, pool)
 	if err != nil {

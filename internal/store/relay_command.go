@@ -159,7 +159,7 @@ func (r relayStore) fillBoxes(ctx context.Context, q tx, d *relay.Draft, c *rela
 		if to.Message == "" {
 			continue
 		}
-		const text = `INSERT INTO relay_message (id, command_id, box_id, is_open, fetched_ms) VALUES ($1, $2, $3, $4, 0)`
+		const text = `INSERT INTO relay_message (id, command_id, box_id, is_open) VALUES ($1, $2, $3, $4)`
 		if err := q.Later(ctx, text, to.Message, c.ID, to.Box, true); err != nil {
 			return err
 		}

@@ -43,14 +43,14 @@ func (r relayStore) Waiting(ctx context.Context, box string, now time.Time) (*re
 }
 
 // deliveryColumns are what decides over a message: every answer reads them twice.
-const deliveryColumns = `m.fetched_ms, b.id, b.tenant, b.client, b.kind, b.command_id, b.session_hash, b.desk, b.answer_key, b.match_code,
+const deliveryColumns = `b.id, b.tenant, b.client, b.kind, b.command_id, b.session_hash, b.desk, b.answer_key, b.match_code,
 	b.start_by_ms, b.expires_ms, b.started_ms, b.confirmed_ms, b.closed_ms,
 	c.id, c.tenant, c.client, c.type, c.state, c.status, c.issued_ms, c.deadline_ms, c.nonce, c.format, c.answered_by, c.object`
 
-func deliveryDest(d *relay.Delivery, fetched *int64) []any {
+func deliveryDest(d *relay.Delivery) []any {
 	b, c := &d.Box, &d.Command
 	return []any{
-		fetched, &b.ID, &b.Tenant, &b.Client, &b.Kind, &b.By, &b.SessionHash, scanJSON(&b.Desk), &b.AnswerKey, &b.MatchCode,
+		&b.ID, &b.Tenant, &b.Client, &b.Kind, &b.By, &b.SessionHash, scanJSON(&b.Desk), &b.AnswerKey, &b.MatchCode,
 		scanMS(&b.StartBy), scanMS(&b.Expires), scanMS(&b.Started), scanMS(&b.Confirmed), scanMS(&b.Closed),
 		&c.ID, &c.Tenant, &c.Client, &c.Type, &c.State, &c.Status, scanMS(&c.Issued), scanMS(&c.Deadline), &c.Nonce, &c.Format,
 		&c.AnsweredBy, (*[]byte)(&c.Object),
@@ -63,10 +63,8 @@ func (r relayStore) Delivery(ctx context.Context, box, message string) (*relay.D
 		JOIN relay_box b ON b.id = m.box_id JOIN relay_command c ON c.id = m.command_id WHERE m.id = $1 AND m.box_id = $2`
 	var d *relay.Delivery
 	err := r.db.read(ctx, func(ctx context.Context, q tx) error {
-		var fetched int64
 		d = &relay.Delivery{Message: message}
-		err := q.QueryRow(ctx, text, message, box).Scan(deliveryDest(d, &fetched)...)
-		d.Fetched = fetched != 0
+		err := q.QueryRow(ctx, text, message, box).Scan(deliveryDest(d)...)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -81,9 +79,4 @@ func (r relayStore) Delivery(ctx context.Context, box, message string) (*relay.D
 		return nil, err
 	}
 	return d, err
-}
-
-// SetFetched implements [relay.Store].
-func (r relayStore) SetFetched(ctx context.Context, message string, at time.Time) error {
-	return r.db.hint(ctx, `UPDATE relay_message SET fetched_ms = $2 WHERE id = $1 AND fetched_ms = 0`, message, ms(at))
 }

@@ -138,10 +138,6 @@ func (e *sqliteEngine) alone(ctx context.Context, fn func(ctx context.Context, q
 	return e.write(ctx, func(q tx) error { return fn(ctx, q) })
 }
 
-func (e *sqliteEngine) hint(ctx context.Context, text string, args ...any) error {
-	return e.write(ctx, func(q tx) error { return q.Later(ctx, text, args...) })
-}
-
 func (e *sqliteEngine) read(ctx context.Context, fn func(q tx) error) error {
 	s, err := e.borrow(ctx)
 	if err != nil {

@@ -111,9 +111,6 @@ type engine interface {
 	read(ctx context.Context, fn func(q tx) error) error
 	// snapshot runs fn with a connection on which all statements see one moment.
 	snapshot(ctx context.Context, fn func(q tx) error) error
-	// hint is alone for a statement whose change may be lost with a crash of the machine:
-	// nobody relies on it.
-	hint(ctx context.Context, text string, args ...any) error
 	// fault turns a driver's error into a fault where it means one to callers.
 	fault(err error) error
 	// migrate brings the schema up to date. made says that there was none.

@@ -77,7 +77,6 @@ func writeRelayRows(t *testing.T, db *store.DB) {
 		Box: "b1", At: then.Add(time.Second), SessionHash: session[:], Desk: thenDesk(), OpenedEvent: thenBoxEvent("relay.session_opened"),
 	})
 	check(t, err)
-	check(t, r.SetFetched(ctx, "m1", then.Add(time.Second)))
 	_, _, err = r.Finish(ctx, &relay.Finish{
 		Command: 1041, State: relay.Completed, Ending: thenEnding(), Box: &relay.BoxChange{Box: "b1", AnswerKey: "thumbprint", Start: true},
 		EndedEvent: thenRelayEvent("relay.command_ended"),

@@ -266,22 +266,22 @@ func (p *person) atDesk(ctx context.Context, link string) error {
 	}
 	p.at = relay.Desktop{Box: l.BoxID(), Session: opened.Session}
 	const about = `{"app":"load","version":"1","os":"none","capabilities":["fido2"]}`
-	if err := p.answer(ctx, func(json.RawMessage) (string, error) { return about, nil }); err != nil {
+	if err := p.answer(ctx, opened.Messages, func(json.RawMessage) (string, error) { return about, nil }); err != nil {
 		return err
 	}
 	if err := s.ConfirmMatch(ctx, p.at); err != nil {
 		return err
 	}
-	return p.answer(ctx, p.create)
-}
-
-// answer waits for the next message and answers it, signed.
-func (p *person) answer(ctx context.Context, respond func(command json.RawMessage) (string, error)) error {
-	s := p.b.server.Relay
 	items, err := s.Messages(ctx, p.at, relay.MaxWait)
 	if err != nil {
 		return err
 	}
+	return p.answer(ctx, items, p.create)
+}
+
+// answer answers the message that waits, signed.
+func (p *person) answer(ctx context.Context, items []plugout.MessageItem, respond func(command json.RawMessage) (string, error)) error {
+	s := p.b.server.Relay
 	if len(items) != 1 {
 		return fmt.Errorf("%d messages wait, want one", len(items))
 	}

@@ -70,10 +70,6 @@ func testDeliveries(t *testing.T, db *store.DB) {
 	if !reflect.DeepEqual(m, want) {
 		t.Errorf("got %+v\nwant %+v", m, want)
 	}
-	check(t, d.SetFetched(t.Context(), "m-nonce-one", noon))
-	if m, err = d.Delivery(t.Context(), "b1", "m-nonce-one"); err != nil || !m.Fetched {
-		t.Errorf("fetched: %+v, %v", m, err)
-	}
 	// Neither one that is not there nor one of another box; the box is told all the same.
 	for _, mid := range []string{"m", "m-nonce-two"} {
 		m, err = d.Delivery(t.Context(), "b1", mid)
