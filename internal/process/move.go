@@ -51,6 +51,20 @@ func (s *Service) move(ctx context.Context, run *Run, m *move) (*Run, error) {
 
 // moveOn is move, and leaves it to the caller to start what comes of it.
 func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *followUps, error) {
+	if s.store.Begun(ctx) {
+		return s.moveInTurn(ctx, run, m)
+	}
+	run, leave, err := s.steps.enter(ctx, run)
+	if err != nil {
+		return nil, nil, err
+	}
+	var after *Run
+	defer func() { leave(after) }()
+	after, followUps, err := s.moveInTurn(ctx, run, m)
+	return after, followUps, err
+}
+
+func (s *Service) moveInTurn(ctx context.Context, run *Run, m *move) (*Run, *followUps, error) {
 	for range maxConflicts {
 		if run.Status != Running {
 			return nil, nil, ErrRunEnded

@@ -24,6 +24,9 @@ type Store interface {
 	// write; before it fn may take its time. fn may run more than once. Apply or PostponeJob
 	// ends it: an error of theirs undoes all, and may be heard from Together alone.
 	Together(ctx context.Context, fn func(ctx context.Context) error) error
+
+	// Begun reports whether ctx is in a transaction that has begun.
+	Begun(ctx context.Context) bool
 }
 
 // The keys under which the store wakes up.

@@ -38,5 +38,5 @@ func typedRows(n int) string {
 // extend is that of a unit, in one statement.
 func (p *pipe) extend(from, to head, events []*audit.Event) error {
 	args := []any{events[0].Tenant, to.seq, to.hash[:], from.seq, from.hash[:]}
-	return p.later(statement{text: extendTexts[len(events)-1], args: eventArgs(args, events), must: errHeadMoved, fails: true})
+	return p.later(statement{text: extendTexts[len(events)-1], args: eventArgs(args, events), failing: extendTexts[len(events)-1], must: errHeadMoved})
 }

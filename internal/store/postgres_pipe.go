@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -58,7 +59,7 @@ type statement struct {
 	told func(changed int64) // hears how many rows it changed; nil: nobody asks
 	must error               // what it means that it changed none; nil: that is no matter
 
-	fails bool // it fails by itself then, and orFail is not needed
+	failing string // a text that fails by itself then; empty: orFail makes one
 }
 
 // orFail makes of a statement that changes rows one that fails where there are none to change:
@@ -224,8 +225,8 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 	batch, last := &pgx.Batch{}, len(waiting)-1
 	for _, s := range waiting {
 		text := s.text
-		if s.must != nil && !s.fails && waiting[last].text == commit {
-			text = orFail(text) // there is no time to judge it ourselves
+		if s.must != nil && waiting[last].text == commit { // there is no time to judge it ourselves
+			text = cmp.Or(s.failing, orFail(text))
 		}
 		batch.Queue(text, s.args...)
 	}

@@ -13,14 +13,16 @@ func (p processStore) skipLocked() string {
 	return relayStore(p).onPostgres(` FOR UPDATE OF j SKIP LOCKED`)
 }
 
-// addEntries is that of all engines in one statement, which fails if the run is not to be found.
+// addEntries is that of all engines in one statement.
 func (p *pipe) addEntries(entries []process.Entry, c count) error {
 	n := len(c.args)
 	text := `WITH counted AS (` + c.text + ` RETURNING id, entries),
 		added AS (INSERT INTO process_timeline (run_id, seq, ` + entryColumns + `)
 			SELECT c.id, c.entries, ` + placeholders(n+1, n+9) + ` FROM counted c)
-		SELECT 1 / count(*) FROM counted`
-	return p.later(statement{text: text, args: entryArgs(c.args, entries), must: c.refusal, fails: true})
+		SELECT `
+	return p.later(statement{
+		text: text + "1 FROM counted", failing: text + "1 / count(*) FROM counted", args: entryArgs(c.args, entries), must: c.refusal,
+	})
 }
 
 // placeholders are $first to $last.

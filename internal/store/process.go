@@ -24,6 +24,9 @@ func (db *DB) Process() process.Store {
 	return processStore{db}
 }
 
+// Begun implements [process.Store].
+func (p processStore) Begun(ctx context.Context) bool { return p.db.unit(ctx).hasBegun() }
+
 // Together implements [process.Store].
 func (p processStore) Together(ctx context.Context, fn func(ctx context.Context) error) error {
 	return p.db.Together(ctx, fn)
