@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +59,7 @@ type statement struct {
 	args []any
 	told func(changed int64) // hears how many rows it changed; nil: nobody asks
 	must error               // what it means that it changed none; nil: that is no matter
+	dest []any               // where the columns of its row go; nil: nobody asks for one
 
 	failing string // a text that fails by itself then; empty: orFail makes one
 }
@@ -74,7 +76,7 @@ const (
 	integrityViolation = "23"
 )
 
-// judge hears what came of a statement, and says what that means.
+// judge says what it means that a statement came out so.
 func (s *statement) judge(tag pgconn.CommandTag, err error) error {
 	switch {
 	case s.must != nil && (sqlState(err) == divisionByZero || err == nil && tag.RowsAffected() == 0):
@@ -83,6 +85,19 @@ func (s *statement) judge(tag pgconn.CommandTag, err error) error {
 		s.told(tag.RowsAffected())
 	}
 	return err
+}
+
+// hear hears what came of a statement, and says what that means.
+func (s *statement) hear(results pgx.BatchResults) error {
+	if s.dest == nil {
+		return s.judge(results.Exec())
+	}
+	rows, err := results.Query()
+	if err == nil && rows.Next() {
+		err = rows.Scan(s.dest...)
+	}
+	rows.Close()
+	return s.judge(rows.CommandTag(), cmp.Or(err, rows.Err()))
 }
 
 // later has a statement wait for the next one. What its arguments stand for is known then:
@@ -140,7 +155,7 @@ func (p *pipe) commit(ctx context.Context) error {
 		// Also where it has written nothing: what it has read and told of is on disk then.
 		p.waiting = append(p.waiting, statement{text: behind})
 	}
-	if p.standby {
+	if p.standby || slices.ContainsFunc(p.waiting, func(s statement) bool { return s.dest != nil }) {
 		if err := p.flush(ctx); err != nil {
 			return err
 		}
@@ -244,7 +259,7 @@ func (p *pipe) send(ctx context.Context, read func(pgx.BatchResults) error) (err
 	}
 	for ; at < judged; at++ {
 		s := &waiting[at]
-		if err := s.judge(results.Exec()); err != nil {
+		if err := s.hear(results); err != nil {
 			if err == s.must {
 				p.refused = err
 			}

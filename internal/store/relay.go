@@ -48,27 +48,21 @@ func boxDest(b *relay.Box) []any {
 const returningBox = `id, tenant, client, client_group, kind, user_id, command_id, token_hash, session_hash,
 	desk, answer_key, match_code, created_ms, start_by_ms, expires_ms, redeemed_ms, started_ms, confirmed_ms, closed_ms`
 
-// changeBox runs an UPDATE of one box that returns it. ok is false if no box met
-// its condition. The box is held until the end of the transaction.
+// changeBox runs an UPDATE of one box that returns it, as ExpectRow does. ok is false if no box
+// met its condition. The box is held until the end of the transaction.
 func changeBox(ctx context.Context, q tx, text string, args ...any) (b *relay.Box, ok bool, err error) {
 	b = new(relay.Box)
-	err = q.QueryRow(ctx, text+` RETURNING `+returningBox, args...).Scan(boxDest(b)...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false, nil
-	}
-	return b, err == nil, err
+	ok, err = q.ExpectRow(ctx, boxDest(b), text+` RETURNING `+returningBox, args...)
+	return b, ok, err
 }
 
-// holdBox returns a box and holds it: on PostgreSQL, what others want to change
+// holdBox returns a box, as ExpectRow does, and holds it: on PostgreSQL, what others want to change
 // about it or to add to it waits until the end of the transaction. On SQLite the
 // transaction is alone anyway.
 func (r relayStore) holdBox(ctx context.Context, q tx, id string) (b *relay.Box, ok bool, err error) {
 	b = new(relay.Box)
-	err = q.QueryRow(ctx, `SELECT `+boxColumns+` FROM relay_box b WHERE b.id = $1`+r.forUpdate(), id).Scan(boxDest(b)...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false, nil
-	}
-	return b, err == nil, err
+	ok, err = q.ExpectRow(ctx, boxDest(b), `SELECT `+boxColumns+` FROM relay_box b WHERE b.id = $1`+r.forUpdate(), id)
+	return b, ok, err
 }
 
 // commandColumns are all but object and answer, which are large.
@@ -112,19 +106,16 @@ func readCommand(ctx context.Context, q tx, where string, args ...any) (*relay.S
 	return c, nil
 }
 
-// endOne makes a command final if the rest of the condition holds, and returns what
-// the event and the callback need of it. ok is false if it does not hold.
+// endOne makes a command final if the rest of the condition holds, and returns, as ExpectRow
+// does, what the event and the callback need of it. ok is false if it does not hold.
 func endOne(ctx context.Context, q tx, id relay.CommandID, state relay.State, e *relay.Ending, condition string, args ...any) (*relay.Stored, bool, error) {
 	const text = `UPDATE relay_command SET state = $2, status = $3, ended_ms = $4, answered_by = $5, signed = $6, remarks = $7, answer = $8
 		WHERE id = $1 AND state = 'IN_PROGRESS'`
 	c := &relay.Stored{ID: id, State: state, Ending: *e}
 	args = append([]any{id, state, e.Status, ms(e.Ended), e.AnsweredBy, e.Signed, asJSON(e.Remarks), nullBytes(e.Answer)}, args...)
-	err := q.QueryRow(ctx, text+condition+` RETURNING tenant, client, type, session_id, callback`, args...).
-		Scan(&c.Tenant, &c.Client, &c.Type, &c.Session, &c.Callback)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false, nil
-	}
-	return c, err == nil, err
+	dest := []any{&c.Tenant, &c.Client, &c.Type, &c.Session, &c.Callback}
+	ok, err := q.ExpectRow(ctx, dest, text+condition+` RETURNING tenant, client, type, session_id, callback`, args...)
+	return c, ok, err
 }
 
 // afterEnd does what follows from a command being final: its callback becomes due, the

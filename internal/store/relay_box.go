@@ -56,14 +56,14 @@ func (r relayStore) closeBox(ctx context.Context, q tx, c *relay.Closing) (bool,
 		return false, err
 	}
 	r.wakeBox(ctx, c.Box)
-	if err := appendAudit(ctx, q, c.ClosedEvent(b)); err != nil {
-		return false, err
-	}
 	const waiting = `SELECT c.id, c.type, c.deadline_ms, c.at_deadline FROM relay_message m
 		JOIN relay_command c ON c.id = m.command_id WHERE m.box_id = $1 AND m.is_open ORDER BY c.id`
 	rows, err := q.Query(ctx, waiting, c.Box)
 	commands, err := collect(rows, err, scanWaiting)
-	if err != nil || len(commands) == 0 {
+	if err != nil {
+		return false, err
+	}
+	if err := appendAudit(ctx, q, c.ClosedEvent(b)); err != nil || len(commands) == 0 {
 		return true, err
 	}
 	if err := q.Later(ctx, `UPDATE relay_message SET is_open = $2 WHERE box_id = $1 AND is_open`, c.Box, false); err != nil {
@@ -90,6 +90,9 @@ func (r relayStore) endWaiting(ctx context.Context, q tx, shut *relay.Closing, c
 	if err != nil || !ok {
 		return err
 	}
+	if err := q.flush(ctx); err != nil {
+		return err
+	}
 	return r.afterEnd(ctx, q, ended, shut.EndedEvent(ended), shut.Told)
 }
 
@@ -99,11 +102,12 @@ func scanWaiting(rows *sql.Rows) (relay.Stored, error) {
 	return c, err
 }
 
-// rebind sets the deadlines of the commands in a box that has changed.
-func rebind(ctx context.Context, q tx, b *relay.Box) error {
+// rebind sets the deadlines of the commands in a box that has changed. b is read once it is known.
+func rebind(ctx context.Context, q tx, box string, b *relay.Box) error {
+	// By when they ended, and not by their state: PostgreSQL would look through the index of all that are under way.
 	const open = `SELECT c.id, c.type, c.timeout_ms, c.at_deadline, c.deadline_ms FROM relay_message m
-		JOIN relay_command c ON c.id = m.command_id WHERE m.box_id = $1 AND m.is_open AND c.state = 'IN_PROGRESS' ORDER BY c.id`
-	rows, err := q.Query(ctx, open, b.ID)
+		JOIN relay_command c ON c.id = m.command_id WHERE m.box_id = $1 AND m.is_open AND c.ended_ms = 0 ORDER BY c.id`
+	rows, err := q.Query(ctx, open, box)
 	commands, err := collect(rows, err, func(rows *sql.Rows) (c relay.Stored, err error) {
 		return c, rows.Scan(&c.ID, &c.Type, scanMS(&c.Timeout), &c.AtDeadline, scanMS(&c.Deadline))
 	})
@@ -134,6 +138,9 @@ func (r relayStore) Redeem(ctx context.Context, in *relay.Redeem) (relay.Redeeme
 		if err != nil {
 			return err
 		}
+		if err := q.flush(ctx); err != nil {
+			return err
+		}
 		if ok {
 			result = relay.RedeemedNow
 			return appendAudit(ctx, q, in.OpenedEvent(b))
@@ -162,7 +169,7 @@ func (r relayStore) Confirm(ctx context.Context, box string, at time.Time, confi
 			return err
 		}
 		r.wakeBox(ctx, box)
-		if err := rebind(ctx, q, b); err != nil {
+		if err := rebind(ctx, q, box, b); err != nil {
 			return err
 		}
 		return appendAudit(ctx, q, confirmed(b))

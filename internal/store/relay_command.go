@@ -244,14 +244,17 @@ func (r relayStore) finish(ctx context.Context, q tx, f *relay.Finish) error {
 	if err := q.Later(ctx, `UPDATE relay_message SET is_open = $2 WHERE command_id = $1`, f.Command, false); err != nil {
 		return err
 	}
-	if err := r.afterEnd(ctx, q, c, f.EndedEvent(c), f.Told); err != nil {
-		return err
-	}
 	if changed != nil {
-		if err := rebind(ctx, q, changed); err != nil {
+		if err := rebind(ctx, q, f.Box.Box, changed); err != nil {
 			return err
 		}
-		r.wakeBox(ctx, changed.ID)
+		r.wakeBox(ctx, f.Box.Box)
+	}
+	if err := q.flush(ctx); err != nil {
+		return err
+	}
+	if err := r.afterEnd(ctx, q, c, f.EndedEvent(c), f.Told); err != nil {
+		return err
 	}
 	for _, id := range made {
 		shut := *f.Close

@@ -89,6 +89,21 @@ func (t tx) Expect(ctx context.Context, query string, args ...any) (int64, error
 	return 1, t.pipe.later(statement{text: query, args: args, must: errHasty})
 }
 
+// ExpectRow is Expect for a statement that as a rule returns one row, and reports whether it does.
+// On PostgreSQL dest has the row's columns once flush, or a statement that is answered, has
+// returned: not before.
+func (t tx) ExpectRow(ctx context.Context, dest []any, query string, args ...any) (found bool, err error) {
+	if t.pipe == nil || t.careful {
+		err := t.QueryRow(ctx, query, args...).Scan(dest...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	t.pipe.hasty = true
+	return true, t.pipe.later(statement{text: query, args: args, must: errHasty, dest: dest})
+}
+
 // errHasty says that something was taken for granted that is not so.
 var errHasty = errors.New("store: a part of a transaction has to be run again, carefully")
 
