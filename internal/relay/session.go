@@ -50,16 +50,17 @@ func (d Desktop) LogValue() slog.Value { return slog.StringValue("desktop at box
 func (s *Service) OpenSession(ctx context.Context, r Redemption) (*plugout.SessionResponse, error) {
 	now := s.clock()
 	from, since := tenant.Network(r.Address), now.Add(-WrongTokenWindow)
-	wrong, err := s.store.WrongTokens(ctx, from, since)
-	if err != nil {
-		return nil, err
+	if !isID(r.Box) {
+		r.Box = "" // there is none of that id either
 	}
-	if wrong >= MaxWrongTokens {
+	box, wrong, err := s.store.Redeemable(ctx, r.Box, from, since)
+	switch {
+	case err != nil:
+		return nil, err
+	case wrong >= MaxWrongTokens:
 		return nil, ErrRedeemLimited
-	}
-	box, err := s.box(ctx, r.Box)
-	if err != nil {
-		return nil, err
+	case box == nil:
+		return nil, ErrSessionGone
 	}
 	if !box.opensWith(r.Token) {
 		if err := s.store.AddWrongToken(ctx, from, now, since); err != nil {

@@ -258,9 +258,9 @@ type Store interface {
 	// Box returns a box. Errors: relay.session_gone if there is none.
 	Box(ctx context.Context, id string) (*Box, error)
 
-	// WrongTokens returns how many wrong tokens came from address since the given
-	// time, at least.
-	WrongTokens(ctx context.Context, address string, since time.Time) (int, error)
+	// Redeemable returns a box, nil if there is none, and how many wrong tokens came from
+	// address since the given time, at least.
+	Redeemable(ctx context.Context, box, address string, since time.Time) (*Box, int, error)
 
 	// AddWrongToken counts one. Counting starts anew when the first one counted is
 	// older than since.

@@ -177,14 +177,25 @@ func (r relayStore) Confirm(ctx context.Context, box string, at time.Time, confi
 	return done && err == nil, err
 }
 
-// WrongTokens implements [relay.Store].
-func (r relayStore) WrongTokens(ctx context.Context, address string, since time.Time) (int, error) {
-	var n int
-	err := r.db.read(ctx, func(ctx context.Context, q tx) error {
-		return q.QueryRow(ctx, `SELECT COALESCE(MAX(count), 0) FROM relay_wrong_token WHERE network = $1 AND since_ms > $2`,
-			address, ms(since)).Scan(&n)
+// Redeemable implements [relay.Store].
+func (r relayStore) Redeemable(ctx context.Context, box, address string, since time.Time) (b *relay.Box, wrong int, err error) {
+	const (
+		count = `SELECT COALESCE(MAX(w.count), 0) FROM relay_wrong_token w WHERE w.network = $1 AND w.since_ms > $2`
+		both  = `SELECT ` + boxColumns + `, (` + count + `) FROM relay_box b WHERE b.id = $3`
+	)
+	err = r.db.read(ctx, func(ctx context.Context, q tx) error {
+		b = new(relay.Box)
+		err := q.QueryRow(ctx, both, address, ms(since), box).Scan(append(boxDest(b), &wrong)...)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		b = nil
+		return q.QueryRow(ctx, count, address, ms(since)).Scan(&wrong)
 	})
-	return n, err
+	if err != nil {
+		return nil, 0, err
+	}
+	return b, wrong, nil
 }
 
 // AddWrongToken implements [relay.Store].

@@ -111,7 +111,7 @@ func findRelayRows(t *testing.T, db *store.DB) {
 	_, list, err := r.Waiting(ctx, "b1", then.Add(time.Minute))
 	check(t, err)
 	same(t, list, []relay.Waiting{{Message: "m2", Type: plugout.FIDOCreateCredential, Expires: then.Add(2 * time.Minute)}})
-	wrong, err := r.WrongTokens(ctx, "192.0.2.9", then.Add(-time.Minute))
+	_, wrong, err := r.Redeemable(ctx, "b1", "192.0.2.9", then.Add(-time.Minute))
 	check(t, err)
 	same(t, wrong, 1)
 

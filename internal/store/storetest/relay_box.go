@@ -127,12 +127,18 @@ func testConfirm(t *testing.T, db *store.DB) {
 
 func testWrongTokens(t *testing.T, db *store.DB) {
 	d := newDesk(t, db)
+	d.add(into(sent("one"), newBox("b1", relay.SessionBox)))
 	want := func(address string, at time.Time, n int) {
 		t.Helper()
-		got, err := d.WrongTokens(t.Context(), address, at.Add(-time.Minute))
-		check(t, err)
-		if got != n {
-			t.Errorf("%s at %v: %d, want %d", address, at, got, n)
+		for _, box := range []string{"b1", ""} {
+			b, got, err := d.Redeemable(t.Context(), box, address, at.Add(-time.Minute))
+			check(t, err)
+			if (b != nil) != (box != "") {
+				t.Errorf("%q is the box %+v", box, b)
+			}
+			if got != n {
+				t.Errorf("%s at %v: %d, want %d", address, at, got, n)
+			}
 		}
 	}
 	add := func(at time.Time) { check(t, d.AddWrongToken(t.Context(), "a", at, at.Add(-time.Minute))) }
