@@ -36,7 +36,7 @@ type Config struct {
 	// Listener hears of what happens to runs. Nil: nobody does.
 	Listener Listener
 
-	// Workers is how many jobs this node does at a time. Zero means 32.
+	// Workers is how many jobs this node does at a time. Zero means 64.
 	Workers int
 
 	// Keep is how long runs that have ended are kept. Zero means 30 days, less than zero
@@ -70,7 +70,7 @@ type Wakeups interface {
 }
 
 const (
-	defaultWorkers = 32
+	defaultWorkers = 64
 	defaultKeep    = 30 * 24 * time.Hour
 )
 
