@@ -14,14 +14,21 @@ import (
 // the turn may be waiting for that one.
 type stepping struct {
 	mu   sync.Mutex
-	runs map[string]*turn // that somebody is at
+	runs map[string]*turn // that somebody follows
 }
 
 // turn is one run's.
 type turn struct {
 	mine  chan struct{} // holds one while somebody has it
 	after *Run          // the last step, if there was one; for whoever has the turn
-	users int           // who have it or wait for it
+	users int           // who follow it
+}
+
+// follow has a run's steps noticed from now on, until stop is called: whoever reads the run
+// after it, and enters, has none of them to make again.
+func (s *stepping) follow(run string) (stop func()) {
+	t := s.join(run)
+	return func() { s.part(run, t) }
 }
 
 // enter waits for the turn at a run, and returns the run as this node knows it by then. leave

@@ -46,10 +46,21 @@ func TestStepping(t *testing.T) {
 	if len(s.runs) != 0 {
 		t.Errorf("%d runs are kept", len(s.runs))
 	}
+	stop := s.follow("r")
+	_, leave, _ = s.enter(t.Context(), read)
+	leave(moved)
+	if run, leave, err = s.enter(t.Context(), read); err != nil || run != moved {
+		t.Errorf("whoever follows a run begins from %+v, %v", run, err)
+	}
+	leave(nil)
+	stop()
 	newer := &Run{ID: "r", Revision: 3}
 	run, leave, err = s.enter(t.Context(), newer)
 	if err != nil || run != newer {
 		t.Errorf("what others have moved: %+v, %v", run, err)
 	}
 	leave(nil)
+	if len(s.runs) != 0 {
+		t.Errorf("in the end %d runs are kept", len(s.runs))
+	}
 }

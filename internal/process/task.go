@@ -217,6 +217,7 @@ func (s *Service) CompleteTask(ctx context.Context, by tenant.Authority, id stri
 	if err != nil {
 		return nil, err
 	}
+	defer s.steps.follow(t.Run)()
 	run, err := s.store.Run(ctx, by.Tenant, t.Run)
 	if err != nil {
 		return nil, err

@@ -137,6 +137,7 @@ func (s *Service) workOn(h *handover) {
 // do does one job. It returns the next one for the caller, if it is free to do one.
 func (s *Service) do(ctx context.Context, h *handover, spare bool) *handover {
 	j := h.job
+	defer s.steps.follow(j.Run)()
 	working, release := s.hands.hold(ctx, j.claim(), j.Due)
 	defer release()
 	d := &doing{s: s, job: j, run: h.run, secrets: h.secrets, spare: spare}
