@@ -23,12 +23,13 @@ type flushes struct {
 
 	mu      sync.Mutex
 	last    time.Time // when somebody began to flush
+	crowd   bool      // that was for more than one
 	busy    bool
 	waiting []*flushing // the first leads next, if somebody does now
 }
 
-// flushEvery is how soon one flush may follow another where several wait: more of them share
-// one then. Whoever waits alone does not wait for that.
+// flushEvery is how soon one flush may follow another where several wait, or did the last time:
+// more of them share one then. Whoever is alone does not wait for that.
 const flushEvery = 3 * time.Millisecond
 
 // flushing is one transaction that waits.
@@ -125,7 +126,7 @@ func (f *flushes) lead(ctx context.Context, w *flushing) error {
 func (f *flushes) gather() []*flushing {
 	f.mu.Lock()
 	rest := time.Duration(0)
-	if len(f.waiting) > 1 {
+	if f.crowd || len(f.waiting) > 1 {
 		rest = time.Until(f.last.Add(flushEvery))
 	}
 	f.mu.Unlock()
@@ -133,7 +134,7 @@ func (f *flushes) gather() []*flushing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := f.waiting
-	f.waiting, f.last = nil, time.Now()
+	f.waiting, f.last, f.crowd = nil, time.Now(), len(all) > 1
 	return all
 }
 
@@ -149,7 +150,14 @@ const (
 // for a standby too, it is left to do so for each: others would see meanwhile what no standby has.
 func (p *pipe) commitAhead() {
 	if !p.ahead && !p.standby {
-		p.ahead = true
+		p.ahead, p.unsaid = true, true
+	}
+}
+
+// sayAhead has the server told that the COMMIT is ahead, if nothing else has told it.
+func (p *pipe) sayAhead() {
+	if p.unsaid {
+		p.unsaid = false
 		p.waiting = append(p.waiting, statement{text: ahead})
 	}
 }

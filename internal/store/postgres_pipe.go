@@ -49,6 +49,7 @@ type pipe struct {
 	standby bool      // a COMMIT waits for one
 	waiting []statement
 	ahead   bool  // the COMMIT does not wait for the disk; see flushes
+	unsaid  bool  // the server has not been told so
 	hasty   bool  // among what waits is something that is taken for granted
 	refused error // by a statement that had to change something; the transaction must not commit
 }
@@ -128,7 +129,9 @@ func (p *pipe) takeBack(text string) bool {
 func (p *pipe) forget() { p.waiting = nil }
 
 // clear forgets all that is known of a transaction.
-func (p *pipe) clear() { p.waiting, p.refused, p.ahead, p.hasty = nil, nil, false, false }
+func (p *pipe) clear() {
+	p.waiting, p.refused, p.ahead, p.unsaid, p.hasty = nil, nil, false, false, false
+}
 
 const (
 	begin  = "BEGIN"
@@ -151,6 +154,7 @@ func (p *pipe) commit(ctx context.Context) error {
 	if len(p.waiting) > 0 && ctx.Err() != nil {
 		return ctx.Err()
 	}
+	p.sayAhead()
 	if !p.ahead {
 		// Also where it has written nothing: what it has read and told of is on disk then.
 		p.waiting = append(p.waiting, statement{text: behind})
