@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 )
 
 // What waits for the next statement is a part of its transaction like any other, on both
@@ -56,6 +57,24 @@ func testLater(t *testing.T, c Config) {
 			return err
 		}
 	}
+	// row is expect with a look at what was added: once by hand, and once left to the COMMIT.
+	row := func(name string, look bool) func(context.Context, tx) error {
+		return func(ctx context.Context, q tx) error {
+			var got string
+			var at time.Time
+			found, err := q.ExpectRow(ctx, []any{&got, scanMS(&at)}, addTenant+" ON CONFLICT DO NOTHING RETURNING name, created_ms", name)
+			if err == nil && !found {
+				err = undone
+			}
+			if err != nil || !look {
+				return err
+			}
+			if err = q.flush(ctx); err == nil && (got != name || at.UnixMilli() != 1) {
+				t.Errorf("the row of %s is %q at %v", name, got, at)
+			}
+			return err
+		}
+	}
 	see := func(want int) func(context.Context, tx) error {
 		return func(ctx context.Context, q tx) error {
 			var n int
@@ -104,6 +123,11 @@ func testLater(t *testing.T, c Config) {
 		{name: "not as expected, and nobody looks", steps: each(add("a"), expect("a"), careless), want: undone},
 		{name: "a part not as expected", steps: each(add("a"), expect("b")), part: each(expect("a")), left: 2},
 		{name: "a part as expected", steps: each(add("a"), expect("b")), part: each(expect("c")), left: 3},
+		{name: "a row as expected", steps: each(add("a"), row("b", true), row("c", false)), left: 3},
+		{name: "a row not as expected", steps: each(add("a"), row("a", true)), want: undone},
+		{name: "a row not as expected, the last", steps: each(row("a", false), row("a", false)), want: undone},
+		{name: "a row not as expected, then seen", steps: each(row("a", false), row("a", false), see(1)), want: undone},
+		{name: "a part with a row not as expected", steps: each(add("a"), row("b", true)), part: each(row("a", false)), left: 2},
 		{name: "a key that is taken", steps: each(unique("a"), unique("a"), add("b")), want: undone},
 		{name: "a part with a key that is taken", steps: each(add("a"), unique("b")), part: each(unique("a"), add("c")), left: 2},
 		{name: "fails before a part", steps: each(add("a", "a"), add("b")), part: each(add("c")), any: true},

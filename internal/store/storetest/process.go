@@ -25,6 +25,7 @@ var processTests = []test{
 	{"what a step comes from", testCauses},
 	{"what a step clears", testClear},
 	{"a call and its return", testCall},
+	{"a step that means something for other runs", testWith},
 	{"a step that is heard", testHeard},
 	{"listing runs", testListRuns},
 	{"claims of jobs", testClaimJobs},
