@@ -57,6 +57,7 @@ func (s *Service) called(ctx context.Context, caller *Run, job *Job, person json
 			return bpmn.Begin{At: at, Variables: withUser(params.Variables, person)}, nil
 		},
 		begin:   &Beginning{},
+		apart:   true,
 		person:  person,
 		entries: []Entry{{At: child.Created, Kind: EntryStarted, Actor: child.Starter.String(), Text: "called by run " + caller.ID}},
 		events:  []audit.Event{e},

@@ -22,7 +22,7 @@ type doing struct {
 	job   *Job
 	run   *Run // nil until it is read
 	spare bool
-	apart bool // as in a move
+	apart bool // as in a move; not only for a conflict
 
 	secrets map[string]json.RawMessage // as in a handover
 	made    map[string]json.RawMessage // secrets of this job

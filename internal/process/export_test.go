@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"time"
 
 	"bestow.dev/internal/bpmn"
@@ -15,3 +16,10 @@ func (s *Service) IsOpen() bool { return s.hands.isOpen() }
 
 // Grace sets how long work under way may take once the service is to stop.
 func (s *Service) Grace(d time.Duration) { s.grace = d }
+
+// Hold takes the turn at a run, for which others wait as long as it is held.
+func (s *Service) Hold(r *Run) (release func()) {
+	s.steps.atMost = time.Hour
+	_, leave := s.steps.enter(context.Background(), r)
+	return func() { leave(nil) }
+}

@@ -9,13 +9,17 @@ import (
 	"bestow.dev/internal/bpmn"
 )
 
+// callsAtOnce is how many processes begin in the step that calls them. Those that these call,
+// and more, begin by jobs: a step is no longer for what is drawn around it.
+const callsAtOnce = 8
+
 // involve makes what a change means for other runs a part of it: a process that is called
 // begins, a caller goes on. What cannot be done at once is left to a job, which tells an
 // operator why. person is the variable user of the run, nil if that is not known.
 func (s *Service) involve(ctx context.Context, c *Change, person json.RawMessage) error {
 	for i := range c.Jobs {
 		j := &c.Jobs[i]
-		if j.Kind != CallJob {
+		if j.Kind != CallJob || len(c.With) == callsAtOnce {
 			continue
 		}
 		w, err := s.beginCalled(ctx, c.Run, j, person)
@@ -47,9 +51,6 @@ func (s *Service) beginCalled(ctx context.Context, caller *Run, job *Job, person
 	w, err := s.change(ctx, child, m)
 	if err != nil {
 		return nil, unlessForJob(err)
-	}
-	if w.Return != "" || !w.Run.Ended.IsZero() {
-		return nil, nil // it is over before its caller waits
 	}
 	return w, nil
 }

@@ -3,8 +3,14 @@ package process_test
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
+	"sync"
 	"testing"
+	"time"
 
+	"bestow.dev/internal/audit"
+	"bestow.dev/internal/bpmn"
+	"bestow.dev/internal/credential"
 	"bestow.dev/internal/process"
 	"bestow.dev/internal/store/storetest"
 )
@@ -38,7 +44,8 @@ func newSteps(t *testing.T) (*world, *steps) {
 }
 
 // A process that is called begins in the step of its caller, and its caller goes on in the step
-// in which it ends. Where that meets another step, jobs see to it.
+// in which it ends. What it calls itself begins by a job. Where a return meets another step of the caller, a
+// job sees to it.
 func TestCallsInOneStep(t *testing.T) {
 	for _, stale := range []bool{false, true} {
 		w, s := newSteps(t)
@@ -46,7 +53,7 @@ func TestCallsInOneStep(t *testing.T) {
 			inLine("grandchild", service("g", "desk")), inLine("child", calls("kk", "grandchild")),
 			inLine("p", service("a", "desk"), calls("k", "child"), service("b", "desk")),
 		)
-		r := w.start("p") // a start alone
+		r := w.start("p")
 		if s.stored != 1 {
 			t.Errorf("the start took %d steps", s.stored)
 		}
@@ -54,11 +61,9 @@ func TestCallsInOneStep(t *testing.T) {
 			s.stale = 2
 		}
 		w.want(w.settle(r.ID), process.Completed, "a", "true", "g", "true", "b", "true")
-		// The start; a and both calls; g and both returns; b. Where a caller has moved, each return
-		// is a step of its own.
-		want := 4
+		want := 5 // the start; a and the call; the call of the child; g and both returns; b
 		if stale {
-			want = 6
+			want = 7 // each return is a step of its own
 		}
 		if s.stored != want || s.stale != 0 {
 			t.Errorf("stale %v: %d steps in all, want %d; %d conflicts are left", stale, s.stored, want, s.stale)
@@ -69,6 +74,123 @@ func TestCallsInOneStep(t *testing.T) {
 			t.Errorf("stale %v: %d runs are completed, want 3", stale, len(page.Runs))
 		}
 	}
+}
+
+// fork is a definition that calls a process n times side by side.
+func fork(id, process string, n int) drawing {
+	elements, paths := []*bpmn.Element{gateway("fork"), gateway("join")}, []string{"start fork", "join end"}
+	for i := range n {
+		k := fmt.Sprint("k", i)
+		elements, paths = append(elements, calls(k, process)), append(paths, "fork "+k+" join")
+	}
+	return draw(id, elements...).flow(paths...)
+}
+
+// A step is not for all that is drawn around it: of many calls some begin by jobs, and so does
+// whatever a called process calls.
+func TestCallsAtOnceAreBounded(t *testing.T) {
+	w, s := newSteps(t)
+	w.deploy(inLine("child", service("c", "desk")), fork("wide", "child", 20), fork("p", "p", 3), inLine("empty"), inLine("e", calls("k", "empty")))
+	runs := func() int {
+		page, err := w.Runs(t.Context(), operator(), process.RunFilter{})
+		check(t, err)
+		return len(page.Runs)
+	}
+	wide := w.start("wide")
+	if n := runs(); n != 9 {
+		t.Errorf("a step that calls 20 made %d runs, want 9", n)
+	}
+	w.want(w.settle(wide.ID), process.Completed)
+	if n := len(w.desk.asked("c")); n != 20 || runs() != 21 {
+		t.Errorf("20 calls made %d works, and %d runs", n, runs())
+	}
+	// One that ends at once ends in the step in which it begins.
+	w.want(w.settle(w.start("e").ID), process.Completed)
+	before, there := s.stored, runs()
+	w.start("p")
+	if n := runs() - there; n != 4 || s.stored != before+1 {
+		t.Errorf("a process that calls itself made %d runs in %d steps, want 4 in one", n, s.stored-before)
+	}
+}
+
+// Two processes that one run has called, and that end at the same moment, are both heard of.
+func TestCallsThatEndTogether(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open storetest.Open) {
+		const runs = 15
+		w := newWorld(t, open)
+		w.deploy(inLine("child", service("c", "desk")), fork("p", "child", 3))
+		node := w.node(func(c *process.Config) { c.Now = time.Now })
+		var all sync.WaitGroup
+		ctx, stop := context.WithCancel(t.Context())
+		all.Go(func() { node.Run(ctx) })
+		ids := make([]string, runs)
+		for i := range ids {
+			r, err := node.Start(t.Context(), enroller(), process.Start{Definition: "p", Subject: "id-of-alice"})
+			check(t, err)
+			ids[i] = r.ID
+		}
+		eventually(t, func() bool {
+			page, err := w.Runs(t.Context(), operator(), process.RunFilter{Status: process.Completed, Limit: 1000})
+			check(t, err)
+			return len(page.Runs) == 4*runs
+		})
+		stop()
+		all.Wait()
+		for _, id := range ids {
+			for _, e := range []string{"left:k0", "left:k1", "left:k2", "ended:end"} {
+				w.wantEntry(id, e, 1)
+			}
+		}
+	})
+}
+
+// deaf hears of everything but the end of a definition's runs.
+type deaf string
+
+func (d deaf) Hear(_ context.Context, events []process.Event) error {
+	for _, e := range events {
+		if e.Kind == process.RunEnded && e.Definition == string(d) {
+			return errDead
+		}
+	}
+	return nil
+}
+
+// What keeps a caller from going on does not keep the run that it has called from ending.
+func TestCallerThatCannotBeStored(t *testing.T) {
+	w := newWorld(t, storetest.SQLite, func(c *process.Config) { c.Listener = deaf("p") })
+	w.deploy(inLine("child", service("c", "desk")), inLine("p", calls("k", "child")))
+	r := w.start("p")
+	for range 2 {
+		w.want(w.settle(r.ID), process.Running)
+		w.clock.move(time.Minute)
+	}
+	page, err := w.Runs(t.Context(), operator(), process.RunFilter{Definition: "child"})
+	check(t, err)
+	if n := len(w.desk.asked("c")); len(page.Runs) != 1 || page.Runs[0].Status != process.Completed || n != 2 {
+		t.Errorf("the called runs are %+v after %d tries of the work; want it to have ended with the second", page.Runs, n)
+	}
+}
+
+// writes is a handler that writes in our own database.
+type writes struct{ w **world }
+
+func (writes) Check(map[string]string) error { return nil }
+
+func (h writes) Do(ctx context.Context, _ process.Work) (process.Result, error) {
+	u := &credential.User{ID: "id-of-carol", Tenant: "acme", Name: "carol", DisplayName: "carol", Handle: []byte("carol"), Created: noon, Updated: noon}
+	return process.Result{}, (*h.w).db.CreateUser(ctx, u, audit.Event{Tenant: "acme", Time: noon, Action: "user.created"})
+}
+
+// A step in a transaction that has begun does not wait for its turn: whoever has that may be
+// waiting for the transaction.
+func TestNoTurnWithinATransaction(t *testing.T) {
+	var w *world
+	w = newWorld(t, storetest.SQLite, func(c *process.Config) { c.Handlers["writing"] = writes{&w} })
+	w.deploy(inLine("p", service("b", "writing")))
+	r := w.start("p")
+	defer w.Hold(r)()
+	w.want(w.settle(r.ID), process.Completed)
 }
 
 // A caller that cannot go on is its own incident: the run that it has called has ended.

@@ -35,7 +35,8 @@ type move struct {
 
 	// spare says that the caller is free to do one of the jobs that come of it.
 	spare bool
-	// apart has the other runs that are concerned hear of it by jobs.
+	// apart has the other runs that are concerned hear of it by jobs: where it was tried before
+	// that they move with it, and did not go well.
 	apart bool
 }
 
@@ -54,13 +55,14 @@ func (s *Service) moveOn(ctx context.Context, run *Run, m *move) (*Run, *followU
 	if s.store.Begun(ctx) {
 		return s.moveInTurn(ctx, run, m)
 	}
-	run, leave, err := s.steps.enter(ctx, run)
-	if err != nil {
-		return nil, nil, err
-	}
-	var after *Run
+	run, leave := s.steps.enter(ctx, run)
+	var (
+		after     *Run
+		followUps *followUps
+		err       error
+	)
 	defer func() { leave(after) }()
-	after, followUps, err := s.moveInTurn(ctx, run, m)
+	after, followUps, err = s.moveInTurn(ctx, run, m)
 	return after, followUps, err
 }
 

@@ -91,7 +91,7 @@ type Service struct {
 	grace time.Duration // for work under way, once the service is to stop
 	node  string        // names this node among those that do jobs
 	hands *hands
-	steps stepping
+	steps *stepping
 	done  atomic.Int64 // jobs, by this node
 
 	mu     sync.Mutex
@@ -116,7 +116,7 @@ func New(c Config) (*Service, error) {
 		store: c.Store, people: c.People, wakeups: c.Wakeups, handlers: maps.Clone(c.Handlers),
 		advice: c.Advice, role: c.HasRole, listener: c.Listener, keep: c.Keep, log: c.Log, now: c.Now,
 		parse: bpmn.Parse, grace: graceTime, node: rand.Text(), hands: newHands(c.Workers),
-		steps: stepping{runs: make(map[string]*turn)}, parsed: make(map[versionKey]*bpmn.Definition),
+		steps: newStepping(), parsed: make(map[versionKey]*bpmn.Definition),
 	}
 	if s.keep == 0 {
 		s.keep = defaultKeep

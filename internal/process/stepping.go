@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // stepping has the steps that this node makes of one run take turns. Two that begin from the same
@@ -13,9 +14,16 @@ import (
 // It is safe for concurrent use. Nobody waits for it with a transaction open: whoever has
 // the turn may be waiting for that one.
 type stepping struct {
+	atMost time.Duration // how long somebody waits; then they take their chance
+
 	mu   sync.Mutex
 	runs map[string]*turn // that somebody follows
 }
+
+// turnTime is long beside a step, and short beside what may be done in a request.
+const turnTime = 500 * time.Millisecond
+
+func newStepping() *stepping { return &stepping{atMost: turnTime, runs: make(map[string]*turn)} }
 
 // turn is one run's.
 type turn struct {
@@ -32,14 +40,17 @@ func (s *stepping) follow(run string) (stop func()) {
 }
 
 // enter waits for the turn at a run, and returns the run as this node knows it by then. leave
-// ends the turn, with how the run stands now; nil if it has not moved. An error is that of ctx.
-func (s *stepping) enter(ctx context.Context, run *Run) (now *Run, leave func(after *Run), err error) {
+// ends the turn, with how the run stands now; nil if it has not moved. Who has waited for long
+// goes on without a turn.
+func (s *stepping) enter(ctx context.Context, run *Run) (now *Run, leave func(after *Run)) {
+	ctx, cancel := context.WithTimeout(ctx, s.atMost)
+	defer cancel()
 	t := s.join(run.ID)
 	select {
 	case t.mine <- struct{}{}:
 	case <-ctx.Done():
 		s.part(run.ID, t)
-		return nil, nil, ctx.Err()
+		return run, func(*Run) {}
 	}
 	if t.after != nil && t.after.Revision > run.Revision {
 		run = t.after
@@ -50,7 +61,7 @@ func (s *stepping) enter(ctx context.Context, run *Run) (now *Run, leave func(af
 		}
 		<-t.mine
 		s.part(run.ID, t)
-	}, nil
+	}
 }
 
 func (s *stepping) join(run string) *turn {

@@ -3,33 +3,31 @@ package process
 import (
 	"context"
 	"testing"
+	"time"
 )
 
 // TestStepping: whoever has waited for the turn at a run begins from where it stands by then,
 // and nothing is kept of a run that nobody is at.
 func TestStepping(t *testing.T) {
-	s := stepping{runs: make(map[string]*turn)}
+	s := newStepping()
+	s.atMost = time.Hour
 	read := &Run{ID: "r", Revision: 1}
-	run, leave, err := s.enter(t.Context(), read)
-	if err != nil || run != read {
-		t.Fatalf("the first has %+v, %v", run, err)
+	run, leave := s.enter(t.Context(), read)
+	if run != read {
+		t.Fatalf("the first has %+v", run)
 	}
-	if _, other, err := s.enter(t.Context(), &Run{ID: "another"}); err != nil {
-		t.Fatal(err)
-	} else {
-		other(nil)
-	}
+	_, other := s.enter(t.Context(), &Run{ID: "another"})
+	other(nil)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := s.enter(gone, read); err != context.Canceled {
-		t.Errorf("one that has gone away: %v", err)
+	run, none := s.enter(gone, read)
+	none(&Run{ID: "r", Revision: 9})
+	if run != read {
+		t.Errorf("who has no turn begins from %+v", run)
 	}
 	second := make(chan *Run)
 	go func() {
-		now, leave, err := s.enter(context.Background(), read)
-		if err != nil {
-			t.Error(err)
-		}
+		now, leave := s.enter(context.Background(), read)
 		leave(nil)
 		second <- now
 	}()
@@ -47,17 +45,16 @@ func TestStepping(t *testing.T) {
 		t.Errorf("%d runs are kept", len(s.runs))
 	}
 	stop := s.follow("r")
-	_, leave, _ = s.enter(t.Context(), read)
+	_, leave = s.enter(t.Context(), read)
 	leave(moved)
-	if run, leave, err = s.enter(t.Context(), read); err != nil || run != moved {
-		t.Errorf("whoever follows a run begins from %+v, %v", run, err)
+	if run, leave = s.enter(t.Context(), read); run != moved {
+		t.Errorf("whoever follows a run begins from %+v", run)
 	}
 	leave(nil)
 	stop()
 	newer := &Run{ID: "r", Revision: 3}
-	run, leave, err = s.enter(t.Context(), newer)
-	if err != nil || run != newer {
-		t.Errorf("what others have moved: %+v, %v", run, err)
+	if run, leave = s.enter(t.Context(), newer); run != newer {
+		t.Errorf("what others have moved: %+v", run)
 	}
 	leave(nil)
 	if len(s.runs) != 0 {

@@ -106,8 +106,8 @@ type Change struct {
 
 	Events []audit.Event
 
-	// Also is called with the transaction's context, last. It may be called more than
-	// once; an error of it undoes everything. Nil for nothing.
+	// Also is called with the transaction's context, after all that is above. It may be called
+	// more than once; an error of it undoes everything. Nil for nothing.
 	Also func(ctx context.Context) error
 
 	// With are changes of other runs that come of this one: what it calls begins, its caller

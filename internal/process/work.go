@@ -140,7 +140,7 @@ func (s *Service) do(ctx context.Context, h *handover, spare bool) *handover {
 	defer s.steps.follow(j.Run)()
 	working, release := s.hands.hold(ctx, j.claim(), j.Due)
 	defer release()
-	d := &doing{s: s, job: j, run: h.run, secrets: h.secrets, spare: spare}
+	d := &doing{s: s, job: j, run: h.run, secrets: h.secrets, spare: spare, apart: j.Attempt > 1}
 	next, err := d.do(working)
 	if err == nil {
 		s.done.Add(1)

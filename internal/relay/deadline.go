@@ -162,7 +162,7 @@ func (s *Service) expire(ctx context.Context, id CommandID) (bool, error) {
 	if errors.Is(err, ErrNoSuchCommand) {
 		return false, nil
 	}
-	if err != nil {
+	if err != nil || c.State != InProgress {
 		return false, err
 	}
 	now := s.clock()

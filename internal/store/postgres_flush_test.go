@@ -176,3 +176,68 @@ func TestFlushPatience(t *testing.T) {
 		t.Errorf("error %v, %d hooks; want none and one", err, hooks)
 	}
 }
+
+// Whoever comes right after a flush that several shared waits for others to share the next one, and
+// whoever was alone does not.
+func TestFlushCrowd(t *testing.T) {
+	db := openNode(t, pgtest.URL(t))
+	f := &db.engine.(*postgresEngine).flushes
+	write := func() time.Duration {
+		began := time.Now()
+		event := audit.Event{Tenant: "acme", Action: "test.added", Outcome: audit.OK}
+		if err := db.write(t.Context(), func(ctx context.Context, q tx) error { return appendAudit(ctx, q, event) }); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(began)
+	}
+	write()
+	for _, crowd := range []bool{false, true} {
+		f.mu.Lock()
+		f.crowd, f.last = crowd, time.Now().Add(time.Second) // as if a flush was to begin then
+		f.mu.Unlock()
+		if took := write(); took >= time.Second != crowd {
+			t.Errorf("after a crowd %v: it took %v", crowd, took)
+		}
+		f.mu.Lock()
+		if f.crowd {
+			t.Error("one that was alone was a crowd")
+		}
+		f.mu.Unlock()
+	}
+}
+
+// The COMMIT of what is flushed with others does not wait for the disk, and the connection's next
+// one does: also where the trail's end is read first, and where there are more events than a
+// statement has.
+func TestFlushAhead(t *testing.T) {
+	db := openNode(t, pgtest.URL(t))
+	e := db.engine.(*postgresEngine)
+	e.pool.SetMaxOpenConns(1)
+	setting := func(q queryer) (s string) {
+		rows, err := q.QueryContext(t.Context(), "SELECT current_setting('synchronous_commit')")
+		if err := (row{rows, err}).Scan(&s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for _, n := range []int{1, 1, 2, eventsAtOnce + 1, 1} {
+		within := ""
+		if err := e.write(t.Context(), func(q tx) error {
+			u := &unit{db: db, tx: q}
+			for range n {
+				u.events = append(u.events, audit.Event{Tenant: "acme", Action: "test.added", Outcome: audit.OK})
+			}
+			if err := u.writeAudit(context.WithValue(t.Context(), unitKey{}, u)); err != nil {
+				return err
+			}
+			q.pipe.sayAhead() // as the COMMIT does
+			within = setting(q.q)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if after := setting(e.pool); within != "off" || after != "on" {
+			t.Errorf("%d events: synchronous_commit is %s at the COMMIT and %s after it, want off and on", n, within, after)
+		}
+	}
+}

@@ -62,7 +62,7 @@ type statement struct {
 	must error               // what it means that it changed none; nil: that is no matter
 	dest []any               // where the columns of its row go; nil: nobody asks for one
 
-	failing string // a text that fails by itself then; empty: orFail makes one
+	failing string // the text for where a COMMIT is sent with it, if it fails by itself; empty: orFail makes one
 }
 
 // orFail makes of a statement that changes rows one that fails where there are none to change:
@@ -159,6 +159,7 @@ func (p *pipe) commit(ctx context.Context) error {
 		// Also where it has written nothing: what it has read and told of is on disk then.
 		p.waiting = append(p.waiting, statement{text: behind})
 	}
+	// A statement that fails where it has no row has none to give.
 	if p.standby || slices.ContainsFunc(p.waiting, func(s statement) bool { return s.dest != nil }) {
 		if err := p.flush(ctx); err != nil {
 			return err

@@ -7,8 +7,8 @@ import (
 	"bestow.dev/internal/process"
 )
 
-// Apply implements [process.RunStore]. Rows of runs are held before those of their jobs
-// and tasks, so that nobody waits in a circle. What a task has written before, in the same
+// Apply implements [process.RunStore]. A row of a run is held before those of its jobs
+// and tasks, and a run before the one that called it, so that nobody waits in a circle. What a task has written before, in the same
 // transaction, may have told another job of its run; where that one is just being ended
 // PostgreSQL finds the circle, and one of them is done again.
 func (p processStore) Apply(ctx context.Context, c *process.Change) (before *process.Run, request [sha256.Size]byte, err error) {
@@ -23,7 +23,7 @@ func (p processStore) Apply(ctx context.Context, c *process.Change) (before *pro
 // not as it was.
 func (p processStore) apply(ctx context.Context, q tx, c *process.Change, lost error) (before *process.Run, request [sha256.Size]byte, err error) {
 	if c.Begin != nil {
-		before, request, err = insertRun(ctx, q, c)
+		before, request, err = insertRun(ctx, q, c, lost)
 	} else {
 		err = updateRun(ctx, q, c)
 	}
@@ -35,15 +35,20 @@ func (p processStore) apply(ctx context.Context, q tx, c *process.Change, lost e
 	}
 	for _, w := range c.With {
 		// Nobody has a claim in it: whatever it comes from has gone on then.
-		if _, _, err := p.apply(ctx, q, w, process.ErrStale); err != nil {
+		there, _, err := p.apply(ctx, q, w, process.ErrStale)
+		if err == nil && there != nil {
+			err = process.ErrStale
+		}
+		if err != nil {
 			return nil, request, err
 		}
 	}
 	return nil, request, nil
 }
 
-// insertRun stores a run that begins, or returns the one that began with its key.
-func insertRun(ctx context.Context, q tx, c *process.Change) (*process.Run, [sha256.Size]byte, error) {
+// insertRun stores a run that begins, or returns the one that began with its key. lost is what it
+// means that the call has been made.
+func insertRun(ctx context.Context, q tx, c *process.Change, lost error) (*process.Run, [sha256.Size]byte, error) {
 	const text = `INSERT INTO process_run (id, tenant, process, version, status, subject, starter_kind, starter_id, via, ref,
 		start_key, request, parent, parent_job, root, depth, state, revision, entries, created_ms, updated_ms, ended_ms)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
@@ -56,7 +61,7 @@ func insertRun(ctx context.Context, q tx, c *process.Change) (*process.Run, [sha
 		return nil, [sha256.Size]byte{}, err
 	}
 	if r.ParentJob != "" {
-		return nil, [sha256.Size]byte{}, process.ErrClaimLost // the call has been made
+		return nil, [sha256.Size]byte{}, lost
 	}
 	const same = `r.tenant = $1 AND r.starter_kind = $2 AND r.starter_id = $3 AND r.start_key = $4 AND r.start_key IS NOT NULL`
 	return readRun(ctx, q, same, r.Tenant, r.Starter.Kind, r.Starter.ID, c.Begin.Key)

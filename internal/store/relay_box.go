@@ -63,6 +63,7 @@ func (r relayStore) closeBox(ctx context.Context, q tx, c *relay.Closing) (bool,
 	if err != nil {
 		return false, err
 	}
+	// By now b is known.
 	if err := appendAudit(ctx, q, c.ClosedEvent(b)); err != nil || len(commands) == 0 {
 		return true, err
 	}
@@ -86,11 +87,8 @@ func (r relayStore) endWaiting(ctx context.Context, q tx, shut *relay.Closing, c
 	}
 	const nowhereElse = ` AND NOT EXISTS (SELECT 1 FROM relay_message m WHERE m.command_id = $1 AND m.is_open)`
 	e := relay.Ending{Status: status, Ended: shut.At}
-	ended, ok, err := endOne(ctx, q, c.ID, relay.StateOf(c.Type, status), &e, nowhereElse)
+	ended, ok, err := endOne(ctx, q.carefully(), c.ID, relay.StateOf(c.Type, status), &e, nowhereElse)
 	if err != nil || !ok {
-		return err
-	}
-	if err := q.flush(ctx); err != nil {
 		return err
 	}
 	return r.afterEnd(ctx, q, ended, shut.EndedEvent(ended), shut.Told)
@@ -102,7 +100,7 @@ func scanWaiting(rows *sql.Rows) (relay.Stored, error) {
 	return c, err
 }
 
-// rebind sets the deadlines of the commands in a box that has changed. b is read once it is known.
+// rebind sets the deadlines of the commands in a box that has changed. b need not be known before.
 func rebind(ctx context.Context, q tx, box string, b *relay.Box) error {
 	// By when they ended, and not by their state: PostgreSQL would look through the index of all that are under way.
 	const open = `SELECT c.id, c.type, c.timeout_ms, c.at_deadline, c.deadline_ms FROM relay_message m
@@ -132,13 +130,11 @@ func rebind(ctx context.Context, q tx, box string, b *relay.Box) error {
 func (r relayStore) Redeem(ctx context.Context, in *relay.Redeem) (relay.Redeemed, error) {
 	var result relay.Redeemed
 	err := r.db.write(ctx, func(ctx context.Context, q tx) error {
+		q = q.carefully() // each box is known at once
 		const text = `UPDATE relay_box SET redeemed_ms = $2, session_hash = $3, desk = $4
 			WHERE id = $1 AND redeemed_ms = 0 AND closed_ms = 0 AND expires_ms > $2 AND (started_ms <> 0 OR start_by_ms > $2)`
 		b, ok, err := changeBox(ctx, q, text, in.Box, ms(in.At), in.SessionHash, asJSON(in.Desk))
 		if err != nil {
-			return err
-		}
-		if err := q.flush(ctx); err != nil {
 			return err
 		}
 		if ok {
@@ -170,6 +166,9 @@ func (r relayStore) Confirm(ctx context.Context, box string, at time.Time, confi
 		}
 		r.wakeBox(ctx, box)
 		if err := rebind(ctx, q, box, b); err != nil {
+			return err
+		}
+		if err := q.flush(ctx); err != nil { // b is known from here on, whatever rebind does
 			return err
 		}
 		return appendAudit(ctx, q, confirmed(b))

@@ -38,7 +38,10 @@
 //   - What changes a row that is read through recall calls changesSettings.
 //   - A statement whose answer changes nothing of what follows is handed to Later: on
 //     PostgreSQL it travels with the next one, so that a transaction of ten statements
-//     takes three or four round trips.
+//     takes three or four round trips. Must is Later for what has to change something, and
+//     Expect and ExpectRow for what as a rule has one row: where it has none the function
+//     is run again, and finds out why. ExpectRow's row is not there before the next answer, or
+//     flush. What is as often otherwise asks carefully.
 //   - Rows are read to the end and closed before the next statement (collect and
 //     Row.Scan do so), since one transaction is one connection.
 //   - No waiting, no HTTP and no cryptography beyond a hash: on SQLite every

@@ -104,6 +104,12 @@ func (t tx) ExpectRow(ctx context.Context, dest []any, query string, args ...any
 	return true, t.pipe.later(statement{text: query, args: args, must: errHasty, dest: dest})
 }
 
+// carefully returns t with nothing taken for granted: for what may well be otherwise.
+func (t tx) carefully() tx {
+	t.careful = true
+	return t
+}
+
 // errHasty says that something was taken for granted that is not so.
 var errHasty = errors.New("store: a part of a transaction has to be run again, carefully")
 

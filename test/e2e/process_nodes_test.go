@@ -97,7 +97,7 @@ func (e *errands) waiting() int {
 func TestTwoNodesShareProcesses(t *testing.T) {
 	const runs, workers = 240, 4
 	// A node does so many jobs at a time; some more than that are under way at the kill.
-	const hands, underWay = 32, 40
+	const hands, underWay = 64, 72
 	engine := pgtest.URL(t)
 	asked := runErrands(t, runs)
 	_, jwks := newSigner(t)

@@ -11,9 +11,9 @@ import (
 	"bestow.dev/internal/process"
 )
 
-// jobsOfARun is how many jobs a run of security-key has, that of the process it calls and
-// of its return among them.
-const jobsOfARun = 7
+// jobsOfARun is how many jobs of a run of security-key are claimed and done. The call of the other
+// process and the return from it are parts of steps.
+const jobsOfARun = 5
 
 // unreached is when the floor's jobs are due: the engine, which runs beside it, leaves
 // them alone.

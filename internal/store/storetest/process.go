@@ -164,6 +164,7 @@ func testStaleStep(t *testing.T, db *store.DB) {
 			c.Jobs, c.Events = []process.Job{newJob("j-"+name, "r1", process.WorkJob)}, []audit.Event{event("acme", name)}
 		})
 		wantError(t, err, process.ErrStale)
+		wantError(t, b.step("r1", spoil), process.ErrStale) // with nothing that comes of it
 	}
 	b.wantJobs("r1")
 	ended := func(c *process.Change) {
