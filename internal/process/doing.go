@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -24,6 +23,9 @@ type doing struct {
 	spare bool
 	apart bool // as in a move; not only for a conflict
 
+	within bool // it is done in the transaction of another job
+	after  int  // how many jobs were done in this one's
+
 	secrets map[string]json.RawMessage // as in a handover
 	made    map[string]json.RawMessage // secrets of this job
 	then    *followUps                 // what comes of it, to be started once it is stored
@@ -35,13 +37,7 @@ func (d *doing) do(ctx context.Context) (*handover, error) {
 		d.dropThen()
 		return nil, err
 	}
-	known := d.secrets
-	if len(d.made) > 0 { // others may have the map that was handed over
-		known = make(map[string]json.RawMessage, len(d.secrets)+len(d.made))
-		maps.Copy(known, d.secrets)
-		maps.Copy(known, d.made)
-	}
-	return d.then.start(known), nil
+	return d.then.start(d.known()), nil
 }
 
 func (d *doing) doAll(ctx context.Context) error {
@@ -88,7 +84,11 @@ func (d *doing) workTogether(ctx context.Context) error {
 	err := d.s.store.Together(ctx, func(ctx context.Context) error {
 		d.run = before
 		d.dropThen() // of an attempt that did not last
-		return d.work(ctx)
+		if err := d.work(ctx); err != nil {
+			return err
+		}
+		d.goOn(ctx)
+		return nil
 	})
 	if err != nil {
 		d.run = before
@@ -99,7 +99,7 @@ func (d *doing) workTogether(ctx context.Context) error {
 // dropThen gives up what was to come of the job.
 func (d *doing) dropThen() {
 	d.then.drop()
-	d.then, d.made = nil, nil
+	d.then, d.made, d.after = nil, nil, 0
 }
 
 // move applies what came of the job to its run, and ends the job.
@@ -165,6 +165,9 @@ func (d *doing) callHandler(ctx context.Context, h Handler) (result Result, err 
 	w, err := d.asWork(ctx)
 	if err != nil {
 		return Result{}, err
+	}
+	if brief, ok := h.(Brief); d.within && (!ok || !brief.IsBrief(ctx, w)) {
+		return Result{}, errNotBrief
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -25,8 +25,11 @@ type Store interface {
 	// ends it: an error of theirs undoes all, and may be heard from Together alone.
 	Together(ctx context.Context, fn func(ctx context.Context) error) error
 
-	// Begun reports whether ctx is in a transaction that has begun.
+	// Begun reports whether ctx is in a transaction that has begun, and HasRoom whether one may
+	// take the time of more work: it holds up nobody but who wants the same rows. Within it
+	// Together is a part that can fail alone, and what ends that part ends nothing else.
 	Begun(ctx context.Context) bool
+	HasRoom(ctx context.Context) bool
 }
 
 // The keys under which the store wakes up.

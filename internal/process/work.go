@@ -143,7 +143,7 @@ func (s *Service) do(ctx context.Context, h *handover, spare bool) *handover {
 	d := &doing{s: s, job: j, run: h.run, secrets: h.secrets, spare: spare, apart: j.Attempt > 1}
 	next, err := d.do(working)
 	if err == nil {
-		s.done.Add(1)
+		s.done.Add(int64(1 + d.after))
 	}
 	if err == nil || errors.Is(err, ErrClaimLost) || errors.Is(err, ErrRunEnded) || errors.Is(err, ErrRunUnknown) {
 		// Where the claim was lost or the run is over, what was done comes to nothing.

@@ -50,6 +50,7 @@ type task struct {
 	literals func(params map[string]string) error // judges those that are the same in every run; may be nil
 	do       func(ctx context.Context, g given) (process.Result, error)
 	wake     func(ctx context.Context, g given, wait process.Wait) (process.Result, error) // nil: it does not wait
+	ours     func(ctx context.Context, g given) bool                                       // whether do stays in this house; nil: it may not
 }
 
 // Check implements [process.Handler].
@@ -58,6 +59,11 @@ func (t *task) Check(params map[string]string) error {
 		return err
 	}
 	return t.literals(params)
+}
+
+// IsBrief implements [process.Brief].
+func (t *task) IsBrief(ctx context.Context, w process.Work) bool {
+	return t.ours != nil && t.ours(ctx, given{w, t.shape})
 }
 
 // Do implements [process.Handler].

@@ -130,6 +130,16 @@ func (s *Service) DeleteConnection(ctx context.Context, by tenant.Authority, nam
 	return nil
 }
 
+// ourAccess reports whether the connection that a work names leads to ourselves.
+func (s *Service) ourAccess(ctx context.Context, g given) bool {
+	name, err := g.text("connection")
+	if err != nil {
+		return false
+	}
+	c, _, err := s.store.Connection(ctx, g.Tenant, name)
+	return err == nil && c.IsInternal()
+}
+
 // connection returns how a task reaches the connection it names. Errors:
 // connection.unknown; those of [Sealer.Open].
 func (s *Service) connection(ctx context.Context, tenantName, name string) (DigitalAccess, error) {

@@ -104,6 +104,16 @@ func (s *Service) DeleteMessagingServer(ctx context.Context, by tenant.Authority
 	return s.store.DeleteMessagingServer(ctx, by.Tenant, name, e)
 }
 
+// ourServer reports whether the messaging server that a work names is our own relay.
+func (s *Service) ourServer(ctx context.Context, g given) bool {
+	name, err := g.text("messagingServer")
+	if err != nil {
+		return false
+	}
+	m, _, err := s.store.MessagingServer(ctx, g.Tenant, name)
+	return err == nil && m.IsInternal()
+}
+
 // server returns a messaging server and how a task reaches it. Errors:
 // messaging_server.unknown; those of [Sealer.Open].
 func (s *Service) server(ctx context.Context, tenantName, name string) (*MessagingServer, Messaging, error) {

@@ -23,6 +23,7 @@ type optionsVariable struct {
 // getCreationOptions asks a relying party what a security key is to be asked.
 func (s *Service) getCreationOptions() *task {
 	return &task{
+		ours: s.ourAccess,
 		shape: shape{
 			required: []string{"connection", "userid"},
 			fields:   map[string]string{"creationOptionsField": "fidoCreationOptions"},
@@ -69,6 +70,7 @@ func (s *Service) accessOf(ctx context.Context, g given) (DigitalAccess, error) 
 // storeCredential hands in what a security key made.
 func (s *Service) storeCredential() *task {
 	return &task{
+		ours: s.ourAccess,
 		shape: shape{
 			required: []string{"connection", "userid"},
 			optional: []string{"displayName"},

@@ -14,6 +14,7 @@ import (
 // "Desktop App: Fido - Create Credential" and "Hermod: Fido - Create Credential".
 func (s *Service) createOnDesk() *task {
 	return &task{
+		ours: s.ourServer,
 		shape: shape{
 			required: []string{"messagingServer"},
 			optional: []string{"attestationKeySet", "origin", "userid"},

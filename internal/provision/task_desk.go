@@ -34,6 +34,7 @@ const maxStarts = 16
 // wait for anybody to follow it.
 func (s *Service) startConnection() *task {
 	return &task{
+		ours: s.ourServer,
 		shape: shape{
 			required: []string{"messagingServer"},
 			optional: []string{"userid", "title"},
@@ -129,6 +130,7 @@ func isRefused(err error, codes ...string) bool {
 // is over is closed.
 func (s *Service) endSession() *task {
 	return &task{
+		ours:  s.ourServer,
 		shape: shape{required: []string{"messagingServer"}, fields: map[string]string{"sessionField": ""}},
 		do: func(ctx context.Context, g given) (process.Result, error) {
 			session, reached, _, err := s.sessionOf(ctx, g)

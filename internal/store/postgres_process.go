@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"strings"
 
 	"bestow.dev/internal/process"
@@ -11,6 +12,12 @@ import (
 // SQLite has one writer, and no such words.
 func (p processStore) skipLocked() string {
 	return relayStore(p).onPostgres(` FOR UPDATE OF j SKIP LOCKED`)
+}
+
+// HasRoom implements [process.Store]. On SQLite every other writer waits meanwhile.
+func (p processStore) HasRoom(ctx context.Context) bool {
+	_, ok := p.db.engine.(*postgresEngine)
+	return ok && p.Begun(ctx)
 }
 
 // addEntries is that of all engines in one statement.

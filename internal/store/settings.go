@@ -137,10 +137,12 @@ func (s *settings) drop() {
 }
 
 // recall returns the setting under key: from memory, or else what read returns. In a transaction
-// it is what the transaction sees. An error is not remembered. The value is shared with
-// others, who get the same one.
+// it is what the transaction sees; but the work of Together, which changes no settings, has
+// them from memory as it has before it begins to write. An error is not remembered. The value is
+// shared with others, who get the same one.
 func recall[T any](ctx context.Context, db *DB, key setting, read func(ctx context.Context) (T, error)) (T, error) {
-	if db.unit(ctx).hasBegun() {
+	u := db.unit(ctx)
+	if u.hasBegun() && (u.late == nil || u.changesSettings) {
 		return read(ctx)
 	}
 	value, ok, since := db.settings.find(key)
@@ -148,7 +150,7 @@ func recall[T any](ctx context.Context, db *DB, key setting, read func(ctx conte
 		return value.(T), nil
 	}
 	found, err := read(ctx)
-	if err == nil {
+	if err == nil && !u.hasBegun() {
 		db.settings.remember(key, found, since)
 	}
 	return found, err

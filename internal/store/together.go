@@ -35,7 +35,8 @@ func (db *DB) Together(ctx context.Context, fn func(ctx context.Context) error) 
 // writeLast is write for what the work of Together ends with. It costs no savepoint there, since
 // an error of it undoes all; where that is one of a statement that waits, Together tells it.
 // Where it is the only thing that is written it is an ordinary transaction, which the engine may
-// repeat without the work before it: that may have been done elsewhere.
+// repeat without the work before it: that may have been done elsewhere. In a part it ends the
+// part, and an error of it undoes that.
 func (db *DB) writeLast(ctx context.Context, fn func(ctx context.Context, q tx) error) error {
 	u := db.unit(ctx)
 	switch {
@@ -47,6 +48,9 @@ func (db *DB) writeLast(ctx context.Context, fn func(ctx context.Context, q tx) 
 		err := db.write(context.WithValue(ctx, unitKey{}, nil), fn)
 		u.ended = err == nil
 		return err
+	}
+	if u.depth > 0 && u.broken == nil {
+		return db.engine.fault(u.carefully(func() error { return fn(ctx, u.tx) }))
 	}
 	if u.broken == nil {
 		u.broken = db.engine.fault(u.carefully(func() error { return fn(ctx, u.tx) }))

@@ -74,6 +74,11 @@ func testTogether(t *testing.T, c Config) {
 			return q.Must(ctx, refused, "UPDATE tenant SET created_ms = 2 WHERE name = $1", "none")
 		})
 	}
+	within := func(g *gathering, more func() error) error {
+		outer := g.ctx
+		defer func() { g.ctx = outer }()
+		return g.db.Together(outer, func(ctx context.Context) error { g.ctx = ctx; return more() })
+	}
 	tests := []struct {
 		name string
 		do   func(t *testing.T, g *gathering) error
@@ -108,6 +113,21 @@ func testTogether(t *testing.T, c Config) {
 				return g.db.writeLast(ctx, func(context.Context, tx) error { return refused })
 			})), g.write(nil, "a"))
 		}, nil, 1},
+		{"more after the last", func(t *testing.T, g *gathering) error {
+			return errors.Join(g.write(nil, "a"), g.last(nil, "b"), within(g, func() error {
+				return errors.Join(g.write(nil, "c"), g.last(nil, "d"))
+			}), g.sees(t, 4, 0))
+		}, nil, 4},
+		{"more after the last, refused", func(t *testing.T, g *gathering) error {
+			return errors.Join(g.write(nil, "a"), g.last(nil, "b"), wrong(within(g, func() error {
+				return errors.Join(g.write(nil, "c"), g.last(refused, "d"))
+			})), g.sees(t, 2, 0))
+		}, nil, 2},
+		{"more after the last changes nothing", func(_ *testing.T, g *gathering) error {
+			return errors.Join(g.write(nil, "a"), g.last(nil, "b"), wrong(within(g, func() error {
+				return errors.Join(g.write(nil, "c"), must(g))
+			})))
+		}, nil, 2},
 		{"nested", func(_ *testing.T, g *gathering) error {
 			return g.db.Together(g.ctx, func(ctx context.Context) error { g.ctx = ctx; return g.write(nil, "a") })
 		}, nil, 1},
