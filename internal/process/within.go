@@ -41,7 +41,7 @@ func (d *doing) goOn(ctx context.Context) {
 			next.dropThen()
 			return
 		}
-		d.follow(next)
+		d.include(next)
 	}
 }
 
@@ -56,8 +56,8 @@ func (d *doing) known() map[string]json.RawMessage {
 	return known
 }
 
-// follow has d be what is done once next is, too.
-func (d *doing) follow(next *doing) {
+// include has d be what is done once next is, too.
+func (d *doing) include(next *doing) {
 	others := d.then.others
 	d.run, d.then, d.made = next.run, next.then, next.known()
 	if d.then == nil { // it waits
