@@ -23,8 +23,8 @@ type doing struct {
 	spare bool
 	apart bool // as in a move; not only for a conflict
 
-	within bool // it is done in the transaction of another job
-	after  int  // how many jobs were done in this one's
+	within *Work // what is to be done in the transaction of another job; nil: it has its own
+	after  int   // how many jobs were done in this one's
 
 	secrets map[string]json.RawMessage // as in a handover
 	made    map[string]json.RawMessage // secrets of this job
@@ -81,13 +81,17 @@ func (d *doing) doAll(ctx context.Context) error {
 // lasting with what comes of it.
 func (d *doing) workTogether(ctx context.Context) error {
 	before := d.run
+	alone := d.job.Attempt > 1 || d.apart // it was tried with more, and did not go well
 	err := d.s.store.Together(ctx, func(ctx context.Context) error {
 		d.run = before
 		d.dropThen() // of an attempt that did not last
 		if err := d.work(ctx); err != nil {
 			return err
 		}
-		d.goOn(ctx)
+		if !alone {
+			alone = true
+			d.goOn(ctx)
+		}
 		return nil
 	})
 	if err != nil {
@@ -106,6 +110,7 @@ func (d *doing) dropThen() {
 func (d *doing) move(ctx context.Context, m *move) error {
 	claim := d.job.claim()
 	m.token, m.spend, m.spare, m.apart = d.job.Token, &claim, d.spare && d.s.hands.isOpen(), d.apart
+	m.once = d.within != nil
 	// What was done may not be done again only because the node is to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
@@ -162,12 +167,9 @@ func code(e *TaskError) string {
 
 // callHandler has the work done, or looked at, and survives it.
 func (d *doing) callHandler(ctx context.Context, h Handler) (result Result, err error) {
-	w, err := d.asWork(ctx)
+	w, err := d.toDo(ctx)
 	if err != nil {
 		return Result{}, err
-	}
-	if brief, ok := h.(Brief); d.within && (!ok || !brief.IsBrief(ctx, w)) {
-		return Result{}, errNotBrief
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -182,6 +184,14 @@ func (d *doing) callHandler(ctx context.Context, h Handler) (result Result, err 
 		return Result{}, errNoWaker
 	}
 	return waker.Wake(ctx, w, *d.job.Wait)
+}
+
+// toDo is the job as its handler sees it, if it was not made before.
+func (d *doing) toDo(ctx context.Context) (Work, error) {
+	if d.within != nil {
+		return *d.within, nil
+	}
+	return d.asWork(ctx)
 }
 
 // asWork is the job as its handler sees it: with the secrets.

@@ -38,6 +38,8 @@ type move struct {
 	// apart has the other runs that are concerned hear of it by jobs: where it was tried before
 	// that they move with it, and did not go well.
 	apart bool
+	// once has it not be made again: the part of a transaction that it is in would be half done.
+	once bool
 }
 
 // move applies m to a run, once, whatever else happens to the run meanwhile, and starts
@@ -82,7 +84,7 @@ func (s *Service) moveInTurn(ctx context.Context, run *Run, m *move) (*Run, *fol
 			return c.Run, followUps, nil
 		}
 		followUps.drop()
-		if !errors.Is(err, ErrStale) {
+		if m.once || !errors.Is(err, ErrStale) {
 			return nil, nil, err
 		}
 		m.apart = true // it may have been another run that has moved

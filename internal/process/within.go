@@ -3,8 +3,8 @@ package process
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
+	"time"
 )
 
 // Brief is a [Handler] of which some work is done in our own database alone.
@@ -16,33 +16,81 @@ type Brief interface {
 	IsBrief(ctx context.Context, w Work) bool
 }
 
-// workWithin is how much work goes into the transaction of the first.
-const workWithin = 4
+const (
+	// workWithin is how much work goes into the transaction of the first.
+	workWithin = 4
 
-// errNotBrief says that work cannot be done in the transaction of the work before it.
-var errNotBrief = errors.New("process: the work is not brief")
+	// withinTime is what all that follows the first may take: what it has written is held meanwhile.
+	withinTime = time.Second
+)
 
 // goOn does the work that follows, as long as it is brief, in the transaction in which d's
-// becomes lasting. Whatever goes wrong with it undoes nothing else, and is found out again:
-// it is a job like any other, and done by itself after this one.
+// becomes lasting. Work that goes wrong in it is undone alone, is a job like any other, and is
+// done by itself after this one. Where it takes the transaction with it, for a deadlock or a
+// connection that is lost, d's work is done again, and nothing follows in its transaction.
 func (d *doing) goOn(ctx context.Context) {
+	work := ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withinTime)
+	defer cancel()
 	for range workWithin - 1 {
-		if d.then == nil || d.then.next == nil || d.then.next.job.Kind != WorkJob || !d.s.store.HasRoom(ctx) {
+		if work.Err() != nil || !d.s.hands.isOpen() || !d.s.store.HasRoom(ctx) {
 			return
 		}
-		h := d.then.next
-		next := &doing{s: d.s, job: h.job, spare: d.spare, apart: d.apart, within: true, secrets: d.known()}
+		next := d.brief(ctx)
+		if next == nil {
+			return
+		}
+		begins := next.run
 		err := d.s.store.Together(ctx, func(ctx context.Context) error {
-			next.run = h.run
+			next.run = begins
 			next.dropThen() // of an attempt that did not last
 			return next.work(ctx)
 		})
 		if err != nil {
 			next.dropThen()
+			d.s.log.InfoContext(ctx, "work was not done in the transaction of the work before it, and is done by itself",
+				"job", next.job.ID, "run", next.job.Run, "element", next.job.Element, "error", err)
 			return
 		}
 		d.include(next)
 	}
+}
+
+// brief is the work that follows, if it is brief; or nil.
+func (d *doing) brief(ctx context.Context) *doing {
+	if d.then == nil || d.then.next == nil || d.then.next.job.Kind != WorkJob {
+		return nil
+	}
+	h := d.then.next
+	def, err := d.s.definition(ctx, h.run.Tenant, h.run.Definition, h.run.Version)
+	if err != nil {
+		return nil
+	}
+	e := def.Elements[h.job.Element]
+	if e == nil || e.Work == nil {
+		return nil
+	}
+	handler, ok := d.s.handlers[e.Work.Task].(Brief)
+	if !ok {
+		return nil
+	}
+	next := &doing{s: d.s, job: h.job, run: h.run, spare: d.spare, apart: d.apart, secrets: d.known()}
+	w, err := next.asWork(ctx)
+	if err != nil || !isBrief(ctx, handler, w) {
+		return nil
+	}
+	next.within = &w
+	return next
+}
+
+// isBrief asks a handler, and survives it.
+func isBrief(ctx context.Context, h Brief, w Work) (brief bool) {
+	defer func() {
+		if recover() != nil {
+			brief = false // it will be asked to do it, and then it is a fault
+		}
+	}()
+	return h.IsBrief(ctx, w)
 }
 
 // known are the secrets of the run that are known once d is done.

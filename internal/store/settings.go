@@ -136,10 +136,9 @@ func (s *settings) drop() {
 	s.changes++
 }
 
-// recall returns the setting under key: from memory, or else what read returns. In a transaction
-// it is what the transaction sees; but the work of Together, which changes no settings, has
-// them from memory as it has before it begins to write. An error is not remembered. The value is
-// shared with others, who get the same one.
+// recall returns the setting under key: from memory, unless ctx is in an ordinary transaction, or
+// in one that has changed settings itself; or else what read returns. An error is not
+// remembered. The value is shared with others, who get the same one.
 func recall[T any](ctx context.Context, db *DB, key setting, read func(ctx context.Context) (T, error)) (T, error) {
 	u := db.unit(ctx)
 	if u.hasBegun() && (u.late == nil || u.changesSettings) {

@@ -49,13 +49,14 @@ func (db *DB) writeLast(ctx context.Context, fn func(ctx context.Context, q tx) 
 		u.ended = err == nil
 		return err
 	}
-	if u.depth > 0 && u.broken == nil {
-		return db.engine.fault(u.carefully(func() error { return fn(ctx, u.tx) }))
+	if u.broken != nil {
+		return u.broken
 	}
-	if u.broken == nil {
-		u.broken = db.engine.fault(u.carefully(func() error { return fn(ctx, u.tx) }))
+	err := db.engine.fault(u.carefully(func() error { return fn(ctx, u.tx) }))
+	if u.depth == 0 {
+		u.broken = err
 	}
-	return u.broken
+	return err
 }
 
 // late is a transaction that begins with its first write. The engine runs it on a goroutine
