@@ -122,13 +122,18 @@ func (f *flushes) lead(ctx context.Context, w *flushing) error {
 	return err
 }
 
+// rest is how long the next flush is put off. The caller holds the lock.
+func (f *flushes) rest(now time.Time) time.Duration {
+	if !f.crowd && len(f.waiting) <= 1 {
+		return 0
+	}
+	return max(0, f.last.Add(flushEvery).Sub(now))
+}
+
 // gather takes those who wait, once it is time.
 func (f *flushes) gather() []*flushing {
 	f.mu.Lock()
-	rest := time.Duration(0)
-	if f.crowd || len(f.waiting) > 1 {
-		rest = time.Until(f.last.Add(flushEvery))
-	}
+	rest := f.rest(time.Now())
 	f.mu.Unlock()
 	time.Sleep(rest)
 	f.mu.Lock()

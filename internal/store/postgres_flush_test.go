@@ -180,29 +180,28 @@ func TestFlushPatience(t *testing.T) {
 // Whoever comes right after a flush that several shared waits for others to share the next one, and
 // whoever was alone does not.
 func TestFlushCrowd(t *testing.T) {
-	db := openNode(t, pgtest.URL(t))
-	f := &db.engine.(*postgresEngine).flushes
-	write := func() time.Duration {
-		began := time.Now()
-		event := audit.Event{Tenant: "acme", Action: "test.added", Outcome: audit.OK}
-		if err := db.write(t.Context(), func(ctx context.Context, q tx) error { return appendAudit(ctx, q, event) }); err != nil {
-			t.Fatal(err)
+	now := time.Now()
+	one, two := make([]*flushing, 1), make([]*flushing, 2)
+	for _, tt := range []struct {
+		name    string
+		crowd   bool
+		waiting []*flushing
+		since   time.Duration // the last one
+		want    time.Duration
+	}{
+		{"alone", false, one, 0, 0},
+		{"with another", false, two, time.Millisecond, flushEvery - time.Millisecond},
+		{"alone after a crowd", true, one, time.Millisecond, flushEvery - time.Millisecond},
+		{"alone long after a crowd", true, one, time.Hour, 0},
+	} {
+		f := flushes{crowd: tt.crowd, waiting: tt.waiting, last: now.Add(-tt.since)}
+		if got := f.rest(now); got != tt.want {
+			t.Errorf("%s: it is put off by %v, want %v", tt.name, got, tt.want)
 		}
-		return time.Since(began)
-	}
-	write()
-	for _, crowd := range []bool{false, true} {
-		f.mu.Lock()
-		f.crowd, f.last = crowd, time.Now().Add(time.Second) // as if a flush was to begin then
-		f.mu.Unlock()
-		if took := write(); took >= time.Second != crowd {
-			t.Errorf("after a crowd %v: it took %v", crowd, took)
+		f.last = now.Add(-time.Hour)
+		if all := f.gather(); len(all) != len(tt.waiting) || f.crowd != (len(all) > 1) {
+			t.Errorf("%s: %d are gathered, and are a crowd: %v", tt.name, len(all), f.crowd)
 		}
-		f.mu.Lock()
-		if f.crowd {
-			t.Error("one that was alone was a crowd")
-		}
-		f.mu.Unlock()
 	}
 }
 

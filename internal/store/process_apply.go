@@ -8,9 +8,9 @@ import (
 )
 
 // Apply implements [process.RunStore]. A row of a run is held before those of its jobs
-// and tasks, and a run before the one that called it, so that nobody waits in a circle. What a task has written before, in the same
-// transaction, may have told another job of its run; where that one is just being ended
-// PostgreSQL finds the circle, and one of them is done again.
+// and tasks, and a run before the one that called it, so that nobody waits in a circle. What a
+// task has written before, in the same transaction, may have told another job of its run; where
+// that one is just being ended PostgreSQL finds the circle, and one of them is done again.
 func (p processStore) Apply(ctx context.Context, c *process.Change) (before *process.Run, request [sha256.Size]byte, err error) {
 	err = p.db.writeLast(ctx, func(ctx context.Context, q tx) (err error) {
 		before, request, err = p.apply(ctx, q, c, process.ErrClaimLost)
