@@ -21,7 +21,7 @@ type doing struct {
 	job   *Job
 	run   *Run // nil until it is read
 	spare bool
-	apart bool // as in a move; not only for a conflict
+	apart bool // as in a move
 
 	within *Work // what is to be done in the transaction of another job; nil: it has its own
 	after  int   // how many jobs were done in this one's

@@ -50,7 +50,7 @@ type task struct {
 	literals func(params map[string]string) error // judges those that are the same in every run; may be nil
 	do       func(ctx context.Context, g given) (process.Result, error)
 	wake     func(ctx context.Context, g given, wait process.Wait) (process.Result, error) // nil: it does not wait
-	ours     func(ctx context.Context, g given) bool                                       // whether do stays in this house; nil: it may not
+	ours     func(ctx context.Context, g given) bool                                       // whether do reaches nobody but ourselves; nil: it may reach others
 }
 
 // Check implements [process.Handler].
